@@ -1,0 +1,1 @@
+"""span2metrics: trace spans in, RED metrics out."""

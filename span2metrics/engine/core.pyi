@@ -1,0 +1,31 @@
+"""Types of the compiled core; see `core.pyx` for its theory of operation."""
+
+from collections.abc import Iterator
+
+from span2metrics.engine.plan import Format, Now, Plan
+from span2metrics.engine.stats import Outcome, Stats
+
+class Engine:
+    """Spans in, exposition out.  Owns every series.  Not safe for concurrent use.
+
+    It has no clock, socket, thread, logger or file: readings of the clocks are arguments, and all that happened to a
+    span is in `stats()`.
+    """
+
+    def __init__(self, plan: Plan) -> None: ...
+    def consume(self, request: bytes, now: Now) -> Outcome:
+        """Applies an OTLP `ExportTraceServiceRequest`, whole or not at all.
+
+        Raises `DecodeError` where a field that the plan reads is at fault, or the framing; nothing has changed then.
+        Accepts whatever protobuf's own parser does, and invalid UTF-8, which it replaces.
+        """
+
+    def render(self, format: Format, now: Now) -> Iterator[bytes]:
+        """Span families as chunks of about 64 KiB, without the format's trailer: the page's other families follow.
+
+        The list of series is the one at the first `next()`; numbers are those of the moment their chunk is made.
+        Series may be consumed into between chunks.
+        """
+
+    def stats(self) -> Stats:
+        """All counters, read in one instant."""

@@ -1,0 +1,212 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# cython: embedsignature=False, binding=False
+"""The compiled core: OTLP bytes become counted series, series become pages.
+
+One extension module in a few files, each textually included below and each one noun:
+
+    wire        the clamped cursor: every length of the wire format is checked here, and nowhere else
+    hashing     the keyed hash and the open-addressed index that both tables share
+    values      an AnyValue's text
+    keys        known raw keys, in two generations bounded in bytes
+    series      the counters themselves, by rendered label text
+    contexts    what a resource and a scope say of their spans
+    spans       the walk over a request, into scratch rows
+    exposition  a page of the span families
+
+A request is read into scratch (`Walk`); only when all of it is valid are contexts kept, series born and spans counted,
+so that a malformed request changes nothing.  Nothing here reads a clock or the configuration: readings of the clocks
+and the `Plan` are arguments.  Nothing here knows what a label means: names of series come from `policy`, in Python,
+once for each key that was never seen.
+
+Sources: the protobuf encoding specification and upb's decoder (limits of tags, sizes and varints), OTLP's trace.proto.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport qsort
+from libc.string cimport memcmp, memcpy, memmove, memset
+
+import secrets
+import types
+from json.encoder import encode_basestring
+
+from span2metrics import names
+from span2metrics.engine.plan import Format
+from span2metrics.engine.policy import Context, Policy
+from span2metrics.engine.stats import Outcome, Stats
+from span2metrics.engine.text import base64_text, bound_text, cut, double_text
+from span2metrics.errors import DecodeError
+
+include "wire.pyx"
+include "hashing.pyx"
+include "values.pyx"
+include "keys.pyx"
+include "series.pyx"
+include "contexts.pyx"
+include "spans.pyx"
+include "exposition.pyx"
+
+
+cdef class Engine:
+    """See core.pyi."""
+
+    cdef object policy
+    cdef Contexts contexts
+    cdef Keys keys
+    cdef SeriesTable calls
+    cdef SeriesTable durations          # the same table where both families have equal labels
+    cdef Walk walk
+    cdef Page page
+    cdef Tally tally
+    cdef uint64_t aggregated
+    cdef uint64_t births
+    cdef uint64_t policy_errors
+    cdef uint64_t invalid_utf8
+    cdef dict truncated                 # label → values cut
+    cdef list notes                     # (labels cut, bytes replaced) by a target's number; 0 is none
+    cdef dict note_numbers
+
+    def __init__(self, plan):
+        self.policy = Policy(plan)
+        self.contexts = Contexts(self.policy, plan)
+        self.keys = Keys(plan.raw_key_bytes)
+        self.calls = SeriesTable(plan.bounds_ns)
+        self.durations = SeriesTable(plan.bounds_ns) if self.policy.split else self.calls
+        self.walk = Walk(self.contexts, self.keys, self.policy, plan)
+        self.page = Page(plan, self.policy.statuses, self.calls, self.durations)
+        self.truncated = dict.fromkeys(self.policy.labels, 0)
+        self.notes, self.note_numbers = [None], {None: 0}
+
+    def consume(self, bytes request not None, now):
+        cdef Walk walk = self.walk
+        try:
+            walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request))
+            named = [self.named(miss) for miss in walk.misses]
+            self.contexts.keep()
+            self.bear(named)
+            self.apply()
+            self.remember()
+            return Outcome(walk.count, walk.count, NONE_DROPPED)
+        finally:
+            walk.reset()
+
+    cdef object named(self, Miss miss):
+        """Label texts of a key that was never seen; the overflow series' where naming fails."""
+        if miss.known or miss.origin is not None:
+            return None
+        try:
+            return self.policy.name(miss.context, miss.name, miss.kind, miss.status, miss.values)
+        except Exception:
+            self.policy_errors += 1
+            return self.policy.overflow(miss.context, miss.kind, miss.status)
+
+    cdef int bear(self, list named) except -1:
+        """Gives each miss its series; nothing can fail here but memory."""
+        cdef Miss miss
+        for miss, texts in zip(self.walk.misses, named):
+            if miss.origin is not None:
+                miss.target = miss.origin.target
+            elif not miss.known:
+                self.births += 1
+                self.obtain(texts, &miss.target)
+            miss.target.notes = self.note_number(miss.marked)
+        return 0
+
+    cdef int obtain(self, texts, Target* target) except -1:
+        calls, durations, status_at, status, zero = texts
+        target.calls = self.calls.obtain(calls, status_at, status)
+        target.durations = target.calls
+        if self.durations is not self.calls:
+            target.durations = self.durations.obtain(durations, status_at, status)
+        if zero >= 0:
+            self.calls.sibling(target.calls, zero, names.ERROR)
+        return 0
+
+    cdef int apply(self) except -1:
+        """Counts the rows."""
+        cdef Walk walk = self.walk
+        cdef Row* row = walk.rows
+        cdef Row* end = walk.rows + walk.count
+        cdef Target* target
+        while row != end:
+            target = &row.entry.target if row.entry is not NULL else &(<Miss>walk.misses[row.miss]).target
+            self.calls.at(target.calls).calls += 1
+            if row.timed:
+                self.durations.observe(target.durations, row.duration)
+            if target.notes:
+                self.take_note(target.notes)
+            row += 1
+        self.aggregated += walk.count
+        self.tally.unknown_service += walk.tally.unknown_service
+        self.tally.invalid_id += walk.tally.invalid_id
+        self.tally.no_time += walk.tally.no_time
+        self.tally.negative_duration += walk.tally.negative_duration
+        self.tally.unknown_enum += walk.tally.unknown_enum
+        return 0
+
+    cdef uint32_t note_number(self, marked) except? 0xFFFFFFFF:
+        number = self.note_numbers.get(marked)
+        if number is None:
+            number = self.note_numbers[marked] = len(self.notes)
+            self.notes.append(marked)
+        return number
+
+    cdef int take_note(self, uint32_t number) except -1:
+        labels, replaced = self.notes[number]
+        for label in labels:
+            self.truncated[label] += 1
+        self.invalid_utf8 += replaced
+        return 0
+
+    cdef int remember(self) except -1:
+        """Keeps the keys of this request: those about to be forgotten, then the new ones, raw and normalised."""
+        cdef Walk walk = self.walk
+        cdef Row* row = walk.rows
+        cdef Miss miss
+        while walk.aged:
+            if row.entry is not NULL and row.aged:
+                walk.aged -= 1
+                if self.keys.put(<uint8_t*>(row.entry + 1), row.entry.size, row.entry.target):
+                    break           # the old generation made room; its entries are gone
+            row += 1
+        for miss in walk.misses:
+            if miss.raw is not None:
+                self.keep_key(miss.raw, miss.target)
+            if miss.origin is None and miss.normal != miss.raw:
+                miss.target.notes = self.note_number(miss.context_marked)
+                self.keep_key(miss.normal, miss.target)
+        return 0
+
+    cdef int keep_key(self, bytes key, Target target) except -1:
+        self.keys.put(<const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), target)
+        return 0
+
+    def render(self, format, now):
+        return self.page.chunks(format)
+
+    def stats(self):
+        return Stats(
+            received=self.aggregated,
+            aggregated=self.aggregated,
+            dropped=NONE_DROPPED,
+            anomalies={
+                "unknown_service": self.tally.unknown_service,
+                "invalid_id": self.tally.invalid_id,
+                "no_time": self.tally.no_time,
+                "negative_duration": self.tally.negative_duration,
+                "unknown_enum": self.tally.unknown_enum,
+                "invalid_utf8": self.invalid_utf8,
+            },
+            truncated=dict(self.truncated),
+            series={names.CALLS: self.calls.count, names.DURATION: self.durations.histogram_count},
+            births=self.births,
+            policy_errors=self.policy_errors,
+            raw_keys=self.keys.count(),
+            raw_key_bytes=self.keys.bytes(),
+            contexts=self.contexts.count(),
+        )
+
+
+NONE_DROPPED = types.MappingProxyType({})

@@ -1,0 +1,101 @@
+"""What the engine is told to do: a flat, frozen `Plan`, and the `Format` of a page.
+
+The plan is the engine's only view of the configuration.  `config.compile` makes it; everything in it is resolved (label
+names are valid and unique, bounds are sorted integers), so that the hot loop asks no question.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from span2metrics import names
+
+MS = 1_000_000  # nanoseconds
+
+#: The spanmetrics connector's default bounds, in nanoseconds.
+DEFAULT_BOUNDS_NS = tuple(
+    ms * MS for ms in (2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10000, 15000)
+)
+
+
+class Now(NamedTuple):
+    """A reading of both clocks, in nanoseconds: `wall_ns` since the epoch, `mono_ns` from any origin."""
+
+    wall_ns: int
+    mono_ns: int
+
+
+class Source(enum.Enum):
+    """Where a dimension's attribute is looked up."""
+
+    SPAN = "span"
+    RESOURCE = "resource"
+    SCOPE = "scope"
+
+
+class Unit(enum.Enum):
+    """Unit of the duration family: its name's suffix and its size in nanoseconds."""
+
+    SECONDS = ("seconds", 1_000_000_000)
+    MILLISECONDS = ("milliseconds", 1_000_000)
+
+    def __init__(self, suffix: str, nanoseconds: int) -> None:
+        self.suffix = suffix
+        self.nanoseconds = nanoseconds
+
+
+class Format(enum.Enum):
+    """An exposition format: its media type as answered, and what ends a page."""
+
+    TEXT = ("text/plain; version=0.0.4; charset=utf-8; escaping=underscores", b"")
+    OPENMETRICS = ("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores", b"# EOF\n")
+
+    def __init__(self, content_type: str, trailer: bytes) -> None:
+        self.content_type = content_type
+        self.trailer = trailer
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One label: `attributes` are tried in order, each through all `sources`; the first non-empty value is taken.
+
+    `label` is a valid label name, unique among its family's.  `default` "" means: no value, no label.  The scope's
+    own name and version are its attributes `scope.name` and `scope.version`.
+    """
+
+    label: str
+    attributes: tuple[str, ...]
+    sources: tuple[Source, ...] = (Source.SPAN, Source.RESOURCE)
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the engine needs to know.
+
+    dimensions             labels of both families, after the built-in ones and `resource_labels`
+    calls_dimensions       labels of the calls family alone, after those
+    duration_dimensions    labels of the duration family alone, after those
+    resource_labels        labels of both families, read from the resource, before the dimensions
+    exclude                built-in labels left out (`names.BUILTIN_LABELS`)
+    errors_zero            each calls series has a sibling with status ERROR, shown at 0 until its first error
+    errors_zero_drop       labels that such a sibling does not carry
+    bounds_ns              inclusive upper bounds of the buckets, ascending, nanoseconds, without +Inf
+    label_value_length     bytes of UTF-8 that a label value may have, the ellipsis of a cut one included
+    raw_key_bytes          bytes that the engine's memory of known keys may take, of both generations together
+    """
+
+    namespace: str = names.NAMESPACE
+    unit: Unit = Unit.SECONDS
+    bounds_ns: tuple[int, ...] = DEFAULT_BOUNDS_NS
+    dimensions: tuple[Dimension, ...] = ()
+    calls_dimensions: tuple[Dimension, ...] = ()
+    duration_dimensions: tuple[Dimension, ...] = ()
+    resource_labels: tuple[Dimension, ...] = ()
+    exclude: frozenset[str] = frozenset()
+    errors_zero: bool = True
+    errors_zero_drop: frozenset[str] = frozenset()
+    label_value_length: int = 256
+    raw_key_bytes: int = 64 << 20

@@ -1,0 +1,358 @@
+# The walk over a request: spans become rows of scratch, and nothing else changes.
+#
+# A row knows its series (`entry`) or is a miss.  Misses are normalised here, in compiled code: their texts are made,
+# mended and cut, and the key of those texts is looked up as well (it has the same form, every value a text), so that
+# only what is still unknown is born.
+
+
+cdef enum:
+    LAST_KIND = 5           # SPAN_KIND_CONSUMER
+    LAST_STATUS = 2         # STATUS_CODE_ERROR
+
+cdef struct Row:
+    Entry* entry            # a known key; NULL: a miss
+    uint64_t duration       # nanoseconds
+    uint32_t miss           # number in `misses`
+    uint8_t timed           # has a duration to observe
+    uint8_t aged            # the entry is of the old generation
+
+cdef struct Tally:          # spans of which something is odd
+    uint64_t unknown_service
+    uint64_t invalid_id
+    uint64_t no_time
+    uint64_t negative_duration
+    uint64_t unknown_enum
+
+cdef struct Span:
+    Cursor name
+    uint64_t start
+    uint64_t end
+    uint64_t kind
+    uint64_t status
+    bint trace_id           # is valid
+    bint span_id
+
+
+cdef class Miss:
+    """A key that the tables do not know."""
+
+    cdef bytes raw          # None: too long to keep
+    cdef bytes normal
+    cdef object context
+    cdef str name
+    cdef uint8_t kind
+    cdef uint8_t status
+    cdef list values
+    cdef object marked      # (labels cut, bytes replaced), or None
+    cdef object context_marked
+    cdef bint known         # by its normalised key: target is set
+    cdef Miss origin        # the first of this request with the same normalised key, if not itself
+    cdef Target target
+
+
+cdef class Walk:
+    cdef Contexts contexts
+    cdef Keys keys
+    cdef object policy
+    cdef AttributeReader reader
+    cdef bint reads_name
+    cdef bint reads_kind
+    cdef bint reads_status
+    cdef uint32_t label_length
+    cdef Row* rows
+    cdef size_t count
+    cdef size_t room
+    cdef size_t aged
+    cdef Tally tally
+    cdef list misses
+    cdef dict by_raw
+    cdef dict by_normal
+    cdef list merged        # copies that cursors point into
+    cdef uint8_t* key
+    cdef size_t key_size
+    cdef bint key_kept      # no value of it is too long
+
+    def __cinit__(self, Contexts contexts, Keys keys, policy, plan):
+        self.contexts = contexts
+        self.keys = keys
+        self.policy = policy
+        self.reader = AttributeReader(policy.span_attributes)
+        self.reads_name = names.SPAN_NAME not in plan.exclude
+        self.reads_kind = names.SPAN_KIND not in plan.exclude
+        self.reads_status = names.STATUS_CODE not in plan.exclude
+        self.label_length = plan.label_value_length
+        self.key = <uint8_t*>reallocated(NULL, 8 + (self.reader.count + 1) * (3 + MAX_VALUE))
+        self.misses, self.by_raw, self.by_normal, self.merged = [], {}, {}, []
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.rows)
+        PyMem_RawFree(self.key)
+
+    cdef int reset(self) except -1:
+        self.count = 0
+        self.aged = 0
+        memset(&self.tally, 0, sizeof(Tally))
+        if self.misses:
+            self.misses, self.by_raw, self.by_normal = [], {}, {}
+        if self.merged:
+            self.merged = []
+        if self.room > 65536:
+            PyMem_RawFree(self.rows)
+            self.rows = NULL
+            self.room = 0
+        return self.contexts.forget()
+
+    # --- messages, from the outside in --------------------------------------------------------------------------------
+
+    cdef int request(self, const uint8_t* data, size_t size) except -1:
+        cdef Cursor c = Cursor(data, data + size)
+        try:
+            self.resources(c)
+        except DecodeError as error:
+            if data <= fault_at <= data + size:
+                raise DecodeError(f"byte {fault_at - data} of {size}: {error}") from None
+            raise
+        return 0
+
+    cdef int resources(self, Cursor c) except -1:
+        cdef uint32_t tag
+        cdef Cursor sub
+        while c.at < c.end:
+            read_tag(&c, &tag)
+            if tag == 0x0A:
+                read_delimited(&c, &sub)
+                self.resource_spans(sub)
+            else:
+                skip(&c, tag)
+        return 0
+
+    cdef int resource_spans(self, Cursor c) except -1:
+        cdef uint32_t tag
+        cdef Cursor sub
+        cdef Cursor resource = self.first_field(c)
+        context = None
+        if not self.contexts.reads_scope:
+            context = self.contexts.of(resource, Cursor(NULL, NULL), self.merged)
+        while c.at < c.end:
+            read_tag(&c, &tag)
+            if tag == 0x12:
+                read_delimited(&c, &sub)
+                self.scope_spans(sub, resource, context)
+            else:
+                skip(&c, tag)
+        return 0
+
+    cdef int scope_spans(self, Cursor c, Cursor resource, object context) except -1:
+        cdef uint32_t tag
+        cdef Cursor sub
+        cdef uint64_t number
+        if context is None:
+            context = self.contexts.of(resource, self.first_field(c), self.merged)
+        number = context.number
+        if not context.known:
+            self.tally.unknown_service -= self.count
+        while c.at < c.end:
+            read_tag(&c, &tag)
+            if tag == 0x12:
+                read_delimited(&c, &sub)
+                self.span(sub, context, number)
+            else:
+                skip(&c, tag)
+        if not context.known:
+            self.tally.unknown_service += self.count
+        return 0
+
+    cdef Cursor first_field(self, Cursor c) except *:
+        """Field 1 of a message, wherever it stands; parts of it are one.  Empty where it is absent."""
+        cdef uint32_t tag
+        cdef Cursor sub
+        cdef Cursor found = Cursor(c.end, c.end)
+        while c.at < c.end:
+            read_tag(&c, &tag)
+            if tag == 0x0A:
+                read_delimited(&c, &sub)
+                found = sub if found.at == found.end else concatenated(found, sub, self.merged)
+            else:
+                skip(&c, tag)
+        return found
+
+    cdef int span(self, Cursor c, object context, uint64_t number) except -1:
+        cdef Span span
+        cdef uint32_t tag
+        cdef Cursor sub
+        memset(&span, 0, sizeof(Span))
+        self.reader.clear()
+        while c.at < c.end:
+            read_tag(&c, &tag)
+            if tag == 0x4A:
+                read_delimited(&c, &sub)
+                self.reader.attribute(sub, self.merged)
+            elif tag == 0x0A:
+                read_delimited(&c, &sub)
+                span.trace_id = valid_id(sub, 16)
+            elif tag == 0x12:
+                read_delimited(&c, &sub)
+                span.span_id = valid_id(sub, 8)
+            elif tag == 0x2A:
+                read_delimited(&c, &span.name)
+            elif tag == 0x30:
+                read_varint(&c, &span.kind)
+            elif tag == 0x39:
+                read_fixed64(&c, &span.start)
+            elif tag == 0x41:
+                read_fixed64(&c, &span.end)
+            elif tag == 0x7A:
+                read_delimited(&c, &sub)
+                read_status(sub, &span.status)
+            else:
+                skip(&c, tag)
+        return self.add_row(&span, context, number)
+
+    # --- rows and keys ------------------------------------------------------------------------------------------------
+
+    cdef inline int add_row(self, Span* span, object context, uint64_t number) except -1:
+        cdef Row* row = self.next_row()
+        cdef bint aged = False
+        cdef uint8_t kind = defined(span.kind, LAST_KIND)
+        cdef uint8_t status = defined(span.status, LAST_STATUS)
+        self.tally.invalid_id += not (span.trace_id and span.span_id)
+        row.timed = span.start != 0 and span.end != 0
+        row.duration = span.end - span.start if span.end >= span.start else 0
+        self.tally.no_time += not row.timed
+        self.tally.negative_duration += row.timed and span.end < span.start
+        self.tally.unknown_enum += kind != <uint32_t>span.kind or status != <uint32_t>span.status
+        if not self.reads_kind:
+            kind = 0
+        if not self.reads_status:
+            status = 0
+        self.make_key(number << 8 | kind << 4 | status, &span.name)
+        row.entry = self.keys.find(self.key, self.key_size, &aged) if self.key_kept else NULL
+        row.aged = aged
+        self.aged += aged
+        if row.entry is NULL:
+            row.miss = self.missed(span, context, kind, status)
+        self.count += 1
+        return 0
+
+    cdef inline Row* next_row(self) except NULL:
+        if self.count == self.room:
+            self.rows = <Row*>reallocated(self.rows, (self.room * 2 + 512) * sizeof(Row))
+            self.room = self.room * 2 + 512
+        return self.rows + self.count
+
+    cdef inline void make_key(self, uint64_t head, Cursor* name) noexcept:
+        """The raw key in `key`: head, name, then each value by kind; `key_kept` says whether tables may hold it."""
+        cdef uint8_t* at = self.key + 8
+        cdef uint32_t i
+        memcpy(self.key, &head, 8)
+        self.key_kept = True
+        at = self.put_text(at, name.at, name.end - name.at if self.reads_name else 0)
+        for i in range(self.reader.count):
+            at = self.put_value(at, &self.reader.values[i])
+        self.key_size = at - self.key
+
+    cdef inline uint8_t* put_text(self, uint8_t* at, const uint8_t* data, size_t size) noexcept:
+        cdef uint16_t length = <uint16_t>size
+        if size > MAX_VALUE:
+            self.key_kept = False
+            return at
+        memcpy(at, &length, 2)
+        memcpy(at + 2, data, size)
+        return at + 2 + size
+
+    cdef inline uint8_t* put_value(self, uint8_t* at, Value* value) noexcept:
+        at[0] = value.kind
+        if value.kind == ABSENT:
+            return at + 1
+        if BOOLEAN <= value.kind <= DOUBLE:
+            memcpy(at + 1, &value.number, 8)
+            return at + 9
+        return self.put_text(at + 1, value.data, value.size)
+
+    # --- misses -------------------------------------------------------------------------------------------------------
+
+    cdef uint32_t missed(self, Span* span, object context, uint8_t kind, uint8_t status) except? 0xFFFFFFFF:
+        """The number of the miss that the raw key in `key` is."""
+        cdef bytes raw = self.key[:self.key_size] if self.key_kept else None
+        if raw is not None:
+            number = self.by_raw.get(raw)
+            if number is not None:
+                return number
+        miss = self.normalised(span, context, kind, status)
+        miss.raw = raw
+        number = len(self.misses)
+        self.misses.append(miss)
+        if raw is not None:
+            self.by_raw[raw] = number
+        return number
+
+    cdef Miss normalised(self, Span* span, object context, uint8_t kind, uint8_t status):
+        cdef Miss miss = Miss.__new__(Miss)
+        cdef Value name = Value(span.name.at, <uint32_t>(span.name.end - span.name.at), TEXT, 0)
+        cdef uint32_t i
+        miss.context, miss.kind, miss.status = context, kind, status
+        text, name_mark = label_text(&name, self.label_length, self.merged)
+        miss.name = text or names.UNKNOWN_NAME
+        miss.values = []
+        marks = []
+        for i in range(self.reader.count):
+            text, mark = label_text(&self.reader.values[i], self.label_length, self.merged)
+            miss.values.append(text)
+            marks.append(mark)
+        if context.marked:
+            miss.context_marked = self.policy.marked(context, 0, miss.values, (0,) * len(marks))
+        if context.marked or name_mark or any(marks):
+            miss.marked = self.policy.marked(context, name_mark, miss.values, marks)
+        self.look_again(miss)
+        return miss
+
+    cdef int look_again(self, Miss miss) except -1:
+        """Looks up the key whose values are the texts that labels show."""
+        cdef Entry* entry
+        cdef bint aged
+        parts = [key_head(miss), key_text(miss.name) if self.reads_name else b"\0\0"]
+        parts.extend([b"\1" + key_text(value) if value else b"\0" for value in miss.values])
+        miss.normal = b"".join(parts)
+        miss.origin = self.by_normal.setdefault(miss.normal, miss)
+        entry = self.keys.find(<const uint8_t*>PyBytes_AS_STRING(miss.normal), PyBytes_GET_SIZE(miss.normal), &aged)
+        if entry is not NULL:
+            miss.known = True
+            miss.target = entry.target
+        if miss.origin is miss:
+            miss.origin = None          # no cycle: the collector has nothing to do here
+        return 0
+
+
+cdef bytes key_head(Miss miss):
+    return (<uint64_t>miss.context.number << 8 | miss.kind << 4 | miss.status).to_bytes(8, "little")
+
+
+cdef bytes key_text(str text):
+    cdef bytes encoded = text.encode()
+    return PyBytes_GET_SIZE(encoded).to_bytes(2, "little") + encoded
+
+
+cdef inline uint8_t defined(uint64_t number, uint32_t last) noexcept:
+    """An enum's number, or 0 where the protocol defines none such; enums are 32-bit whatever the varint holds."""
+    return <uint8_t>number if <uint32_t>number <= last else 0
+
+
+cdef inline bint valid_id(Cursor c, size_t size) noexcept:
+    """Of the right length and not all zero."""
+    cdef uint64_t low = 0, high = 0
+    if <size_t>(c.end - c.at) != size:
+        return False
+    memcpy(&low, c.at, 8)
+    memcpy(&high, c.end - 8, 8)
+    return low != 0 or high != 0
+
+
+cdef inline int read_status(Cursor c, uint64_t* code) except -1:
+    cdef uint32_t tag
+    while c.at < c.end:
+        read_tag(&c, &tag)
+        if tag == 0x18:
+            read_varint(&c, code)
+        else:
+            skip(&c, tag)
+    return 0

@@ -1,0 +1,39 @@
+"""What the engine says of its work: plain numbers, for telemetry and the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request's spans: `received` = `aggregated` + the values of `dropped` (by reason)."""
+
+    received: int
+    aggregated: int
+    dropped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Plain numbers, counted since the engine was made unless said otherwise.
+
+    series                 family ("calls", "duration") → live series now
+    anomalies              `names.ANOMALIES` reason → spans
+    truncated              label → values cut, once a span
+    dropped                reason → spans
+    raw_keys, raw_key_bytes, contexts   of the engine's caches, now
+    """
+
+    received: int
+    aggregated: int
+    dropped: Mapping[str, int]
+    anomalies: Mapping[str, int]
+    truncated: Mapping[str, int]
+    series: Mapping[str, int]
+    births: int
+    policy_errors: int
+    raw_keys: int
+    raw_key_bytes: int
+    contexts: int

@@ -1,0 +1,159 @@
+"""Every name that leaves the process: metrics, labels, help texts, units, reasons.
+
+Outside contracts live here and nowhere else, so that dashboards, rules and tests can count on them.  Sources: the
+OpenTelemetry Collector's spanmetrics connector (families and labels of dialect `otel`), the OpenMetrics 1.0.0
+specification (suffixes, units).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# --- span metrics -----------------------------------------------------------------------------------------------------
+
+NAMESPACE = "traces_span_metrics"
+CALLS = "calls"
+CALLS_HELP = "Spans, by service, name, kind and status."
+DURATION = "duration"
+DURATION_HELP = "Duration of spans."
+
+
+class Family(NamedTuple):
+    """A family of span metrics; `name` without `_total`, `unit` only where the name ends with it."""
+
+    name: str
+    kind: str
+    help: str
+    unit: str = ""
+
+
+def span_families(namespace: str, unit: str) -> tuple[Family, Family]:
+    """The calls and duration families; an empty namespace leaves the bare names."""
+    prefix = f"{namespace}_" if namespace else ""
+    return (
+        Family(f"{prefix}{CALLS}", "counter", CALLS_HELP),
+        Family(f"{prefix}{DURATION}_{unit}", "histogram", DURATION_HELP, unit),
+    )
+
+
+SERVICE_NAME = "service_name"
+SPAN_NAME = "span_name"
+SPAN_KIND = "span_kind"
+STATUS_CODE = "status_code"
+#: In the order in which a series shows them.
+BUILTIN_LABELS = (SERVICE_NAME, SPAN_NAME, SPAN_KIND, STATUS_CODE)
+#: Marks a series that stands for spans whose own series could not be made.
+OVERFLOW_LABEL = "otel_metric_overflow"
+#: Labels that the exposition formats keep for themselves.
+RESERVED_LABELS = frozenset({"le", "quantile", OVERFLOW_LABEL})
+
+UNKNOWN_SERVICE = "unknown_service"
+UNKNOWN_NAME = "unknown"
+
+#: By the number of opentelemetry.proto.trace.v1.Span.SpanKind.
+SPAN_KINDS = (
+    "SPAN_KIND_UNSPECIFIED",
+    "SPAN_KIND_INTERNAL",
+    "SPAN_KIND_SERVER",
+    "SPAN_KIND_CLIENT",
+    "SPAN_KIND_PRODUCER",
+    "SPAN_KIND_CONSUMER",
+)
+#: By the number of opentelemetry.proto.trace.v1.Status.StatusCode.
+STATUS_CODES = ("STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR")
+ERROR = 2
+
+# --- the daemon's own -------------------------------------------------------------------------------------------------
+
+
+class SelfMetric(NamedTuple):
+    """A metric of the daemon itself.  `name` is the family's, without `_total`; `kind` as in `# TYPE`."""
+
+    name: str
+    kind: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+RECEIVER_GRPC = "otlp_grpc"
+RECEIVER_HTTP = "otlp_http"
+RECEIVERS = (RECEIVER_GRPC, RECEIVER_HTTP)
+
+#: Values of `outcome` of received_requests_total.
+ACCEPTED = "accepted"
+MALFORMED = "malformed"
+TOO_LARGE = "too_large"
+UNSUPPORTED = "unsupported"
+OVERLOADED = "overloaded"
+ABANDONED = "abandoned"
+INTERNAL = "internal_error"
+OUTCOMES = (ACCEPTED, MALFORMED, TOO_LARGE, UNSUPPORTED, OVERLOADED, ABANDONED, INTERNAL)
+
+#: Values of `outcome` of scrapes_total.
+SCRAPE_COMPLETE = "complete"
+SCRAPE_ABORTED = "aborted"
+SCRAPE_ERROR = "error"
+SCRAPE_OUTCOMES = (SCRAPE_COMPLETE, SCRAPE_ABORTED, SCRAPE_ERROR)
+
+#: Values of `format` of scrapes_total and render_seconds.
+FORMAT_TEXT = "text"
+FORMAT_OPENMETRICS = "openmetrics"
+
+#: Values of `reason` of span_anomalies_total: what was odd about a span that was counted all the same.
+ANOMALIES = {
+    "unknown_service": "no service.name, or an empty one",
+    "invalid_id": "a trace or span id that is absent, all zero or of another length",
+    "no_time": "start or end is 0; the duration is not observed",
+    "negative_duration": "the end lies before the start; the duration counts as 0",
+    "unknown_enum": "a kind or status code that the protocol does not define",
+    "invalid_utf8": "a value that is not valid UTF-8; the bad bytes are replaced",
+}
+
+PREFIX = "span2metrics_"
+BUILD_INFO = SelfMetric("span2metrics_build_info", "gauge", "Always 1; the build in its labels.", ("version", "python"))
+RECEIVED_SPANS = SelfMetric(
+    "span2metrics_received_spans", "counter", "Spans of requests that were applied.", ("receiver",)
+)
+RECEIVED_REQUESTS = SelfMetric(
+    "span2metrics_received_requests", "counter", "Requests, by what became of them.", ("receiver", "outcome")
+)
+RECEIVED_BYTES = SelfMetric(
+    "span2metrics_received_bytes", "counter", "Bytes of applied requests, after decompression.", ("receiver",)
+)
+LAST_RECEIVED = SelfMetric(
+    "span2metrics_last_received_span_timestamp_seconds",
+    "gauge",
+    "When a request with spans was last applied; 0 for never.",
+    ("receiver",),
+)
+AGGREGATED_SPANS = SelfMetric("span2metrics_aggregated_spans", "counter", "Spans counted into a series.")
+DROPPED_SPANS = SelfMetric("span2metrics_dropped_spans", "counter", "Received spans that no series counts.", ("reason",))
+ANOMALOUS_SPANS = SelfMetric(
+    "span2metrics_span_anomalies", "counter", "Spans that were counted although something about them is wrong.", ("reason",)
+)
+TRUNCATED_VALUES = SelfMetric(
+    "span2metrics_truncated_values", "counter", "Label values that were cut, by label, once a span.", ("label",)
+)
+POLICY_ERRORS = SelfMetric(
+    "span2metrics_policy_errors", "counter", "Series that could not be named, by a bug; their spans are in overflow series."
+)
+SERIES = SelfMetric("span2metrics_series", "gauge", "Live series, by family.", ("family",))
+RAW_KEYS = SelfMetric("span2metrics_raw_keys", "gauge", "Known keys of spans.")
+RAW_KEY_BYTES = SelfMetric("span2metrics_raw_key_bytes", "gauge", "Memory of the known keys.")
+CONTEXTS = SelfMetric("span2metrics_contexts", "gauge", "Known resources, told apart by the values that are read.")
+BIRTHS = SelfMetric("span2metrics_births", "counter", "Keys that were seen for the first time and had to be named.")
+INTAKE_BYTES = SelfMetric("span2metrics_intake_bytes", "gauge", "Bytes of requests that wait for their turn.")
+INTAKE_LIMIT = SelfMetric("span2metrics_intake_bytes_limit", "gauge", "Bytes that may wait; beyond, requests are refused.")
+INGEST_SECONDS = SelfMetric(
+    "span2metrics_ingest_seconds", "histogram", "From a request's arrival at the intake to its answer."
+)
+RENDER_SECONDS = SelfMetric(
+    "span2metrics_render_seconds", "histogram", "From a scrape's request to its last byte.", ("format",)
+)
+SCRAPES = SelfMetric("span2metrics_scrapes", "counter", "Scrapes, by format and outcome.", ("format", "outcome"))
+RELOAD_SUCCESSFUL = SelfMetric(
+    "span2metrics_config_last_reload_successful", "gauge", "1 if the configuration in force is the one last given."
+)
+RELOAD_TIMESTAMP = SelfMetric(
+    "span2metrics_config_last_reload_success_timestamp_seconds", "gauge", "When the configuration in force was loaded."
+)
