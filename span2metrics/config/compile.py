@@ -1,0 +1,55 @@
+"""The configuration to the engine's `Plan`: names made, places filled in, what is off taken out.
+
+A `Config` that was loaded has passed the rules, so nothing can fail here.  It knows the plan, which is data, and
+nothing of how the engine works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from span2metrics import names
+from span2metrics.config.labels import label_of, sanitised, sources_of
+from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel
+from span2metrics.engine import plan
+from span2metrics.engine.plan import Plan, Source
+
+
+def compile_plan(config: Config) -> Plan:
+    """What the engine is told to do."""
+    metrics = config.metrics
+    errors_zero = metrics.errors_zero and names.STATUS_CODE not in metrics.exclude
+    return Plan(
+        namespace=metrics.namespace,
+        unit=metrics.unit,
+        bounds_ns=metrics.buckets,
+        dimensions=_dimensions(metrics.dimensions),
+        calls_dimensions=_dimensions(metrics.calls.dimensions),
+        duration_dimensions=_dimensions(metrics.duration.dimensions),
+        resource_labels=tuple(_resource_label(entry) for entry in metrics.resource_labels),
+        exclude=frozenset(metrics.exclude),
+        errors_zero=errors_zero,
+        errors_zero_drop=_dropped(metrics) if errors_zero else frozenset(),
+        label_value_length=config.limits.label_value_length,
+        raw_key_bytes=config.limits.raw_key_bytes,
+    )
+
+
+def _dimensions(entries: Iterable[Dimension]) -> tuple[plan.Dimension, ...]:
+    return tuple(plan.Dimension(label_of(e), e.attributes, sources_of(e), e.default) for e in entries)
+
+
+def _resource_label(entry: ResourceLabel) -> plan.Dimension:
+    return plan.Dimension(label_of(entry), entry.attributes, (Source.RESOURCE,), entry.default)
+
+
+def _dropped(metrics: Metrics) -> frozenset[str]:
+    """Labels of the calls that `errors_zero_drop` means, by an attribute of theirs or by their own name."""
+    entries: tuple[Dimension | ResourceLabel, ...] = (
+        *metrics.resource_labels,
+        *metrics.dimensions,
+        *metrics.calls.dimensions,
+    )
+    attributes = set(metrics.errors_zero_drop)
+    labels = {sanitised(name) for name in attributes}
+    return frozenset(label_of(e) for e in entries if attributes.intersection(e.attributes) or label_of(e) in labels)

@@ -1,0 +1,332 @@
+"""The configuration: what can be set, its default, and why that is the default.
+
+Frozen dataclasses, one a section of the file.  This is the only place that has a default or describes a key; the
+loader, the dump and the JSON Schema are made from these declarations, and the reference file is held against them.
+Durations are float seconds, bucket bounds integer nanoseconds, sizes integer bytes; `auto` is None.  Rules between
+settings are in `rules`.
+"""
+
+# ruff: noqa: RUF009 - `setting` returns a dataclass field, as `field` does
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from span2metrics import names
+from span2metrics.config.forms import (
+    ATTRIBUTE,
+    BOUND,
+    DAY,
+    DROPPED,
+    GIB,
+    HEADER,
+    KIB,
+    LABEL,
+    MIB,
+    MOST_BUCKETS,
+    NAMESPACE,
+    ORIGIN,
+    PAGE_PATH,
+    REQUEST_PATH,
+    REQUEST_SIZE,
+    TIB,
+)
+from span2metrics.config.kinds import Address, Ascending, Choice, Distinct, Flag, ListOf, Or, Seconds, Size, Text
+from span2metrics.config.scalars import Endpoint
+from span2metrics.config.section import Entry, Section, setting
+from span2metrics.engine.plan import DEFAULT_BOUNDS_NS, Plan, Source, Unit
+
+__all__ = [
+    "Calls",
+    "Config",
+    "Cors",
+    "Dimension",
+    "Duration",
+    "Endpoint",
+    "GrpcReceiver",
+    "HttpReceiver",
+    "Intake",
+    "Keepalive",
+    "Limits",
+    "Metrics",
+    "Otlp",
+    "Receivers",
+    "ResourceLabel",
+    "Web",
+]
+
+ENGINE = Plan()
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    max_connection_age: float | None = setting(
+        Or(Seconds(1, 24 * DAY), None),
+        None,
+        "Close a connection after this time, so that clients spread over new replicas. null: never, because a single "
+        "replica gains nothing from it.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcReceiver:
+    endpoint: Endpoint = setting(
+        Address(),
+        Endpoint("localhost", 4317),
+        "Where to listen: host:port, or :port for all interfaces. Only this machine unless told otherwise, because "
+        "whoever can connect can make series. 4317 is the port that SDKs try.",
+    )
+    max_request_size: int | None = setting(
+        Or(REQUEST_SIZE, "auto"),
+        None,
+        "Largest request, after decompression; a larger one is refused. auto: 64MiB, or an eighth of the container's "
+        "memory limit where that is less, so that no request can fill the memory.",
+    )
+    keepalive: Keepalive = setting(Section(Keepalive), Keepalive(), "How long connections live.")
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    allowed_origins: tuple[str, ...] = setting(
+        Distinct(ORIGIN, least=1),
+        (),
+        "Origins whose pages may send spans, such as https://app.example.com; * is any. None by default: a browser "
+        "lets no other page send.",
+        required=True,
+    )
+    allowed_headers: tuple[str, ...] = setting(
+        Distinct(HEADER),
+        (),
+        "Headers that such a request may have besides Content-Type and Content-Encoding, which every exporter sends.",
+    )
+    max_age: float = setting(
+        Seconds(0, DAY),
+        7200.0,
+        "How long a browser may remember the answer. 2h is the most that Chromium honours.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReceiver:
+    endpoint: Endpoint = setting(
+        Address(),
+        Endpoint("localhost", 4318),
+        "Where to listen, as for grpc. 4318 is the port that SDKs try.",
+    )
+    path: str = setting(REQUEST_PATH, "/v1/traces", "Path of the POST. The one that SDKs append to their endpoint.")
+    max_request_size: int | None = setting(
+        Or(REQUEST_SIZE, "auto"), None, "Largest request, after decompression, as for grpc."
+    )
+    max_json_size: int = setting(
+        REQUEST_SIZE,
+        8 * MIB,
+        "Largest request in JSON, after decompression. Less than for protobuf, because parsed JSON takes many times "
+        "its size in memory.",
+    )
+    cors: Cors | None = setting(
+        Or(Section(Cors), None), None, "Lets pages of other origins send spans from a browser. null: none may."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Otlp:
+    SHAPE: ClassVar[dict[str, Any]] = {
+        "not": {"properties": {"grpc": {"type": "null"}, "http": {"type": "null"}}, "required": ["grpc", "http"]}
+    }
+
+    grpc: GrpcReceiver | None = setting(
+        Or(Section(GrpcReceiver), None), GrpcReceiver(), "OTLP over gRPC. null switches it off."
+    )
+    http: HttpReceiver | None = setting(
+        Or(Section(HttpReceiver), None), HttpReceiver(), "OTLP over HTTP, protobuf and JSON. null switches it off."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Receivers:
+    otlp: Otlp = setting(Section(Otlp), Otlp(), "OTLP, the protocol of OpenTelemetry. At least one of the two is on.")
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    max_bytes: int | None = setting(
+        Or(Size(KIB, TIB), "auto"),
+        None,
+        "Bytes of requests that may wait for their turn; beyond, clients are told to try again. auto: 256MiB, or a "
+        "quarter of the container's memory limit where that is less.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    listen_address: Endpoint = setting(
+        Address(),
+        Endpoint("localhost", 10464),
+        "Where the pages are, for scrapers and people: host:port, or :port for all interfaces. Only this machine "
+        "unless told otherwise, because the pages name your services.",
+    )
+    telemetry_path: str = setting(PAGE_PATH, "/metrics", "Page of the span metrics. The path that Prometheus asks for.")
+    exporter_telemetry_path: str = setting(
+        PAGE_PATH,
+        "/metrics",
+        "Page of the daemon's own metrics. The same page by default, so that one scrape job has all; another path "
+        "takes them off the first page.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A label whose value is an attribute's: `name`, or the first of `coalesce` that is not empty."""
+
+    SHAPE: ClassVar[dict[str, Any]] = {"oneOf": [{"required": ["name"]}, {"required": ["coalesce"]}]}
+
+    name: str = setting(
+        ATTRIBUTE, "", "The attribute. scope.name and scope.version are the instrumentation scope's own."
+    )
+    coalesce: tuple[str, ...] = setting(
+        Distinct(ATTRIBUTE, least=1),
+        (),
+        "Several attributes instead of one: the first that has a value, each looked for in all places before the next.",
+    )
+    label: str = setting(
+        LABEL, "", "Name of the label. Without it, the (first) attribute's; what a label cannot have becomes _."
+    )
+    default: str = setting(
+        Text("text"), "", "Value where no attribute has one. Without it, the series has no such label."
+    )
+    from_: tuple[Source, ...] = setting(
+        Distinct(Choice("a place", {source.value: source for source in Source}), least=1),
+        (),
+        "Where to look, in order: span, resource, scope. Without it, span and then resource (scope.name and "
+        "scope.version: the scope).",
+    )
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return (self.name,) if self.name else self.coalesce
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLabel:
+    """A label whose value is an attribute of the resource."""
+
+    name: str = setting(ATTRIBUTE, "", "The attribute of the resource.", required=True)
+    label: str = setting(
+        LABEL, "", "Name of the label. Without it, the attribute's; what a label cannot have becomes _."
+    )
+    default: str = setting(
+        Text("text"), "", "Value where the attribute is absent. Without it, the series has no such label."
+    )
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return (self.name,) if self.name else ()
+
+
+DIMENSIONS = ListOf(Entry(Dimension))
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    dimensions: tuple[Dimension, ...] = setting(DIMENSIONS, (), "Labels that only the calls have. None by default.")
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    dimensions: tuple[Dimension, ...] = setting(
+        DIMENSIONS,
+        (),
+        "Labels that only the durations have. None by default; each value costs a whole histogram.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    dialects: tuple[str, ...] = setting(
+        Distinct(Choice("a dialect", {"otel": "otel"}), least=1),
+        ("otel",),
+        "Whose names and labels the metrics have. otel: those of the OpenTelemetry Collector's spanmetrics connector, "
+        "so that its dashboards work.",
+    )
+    namespace: str = setting(
+        NAMESPACE,
+        names.NAMESPACE,
+        "What the metrics' names begin with. The connector's, so that its dashboards work; \"\" gives calls_total.",
+    )
+    unit: Unit = setting(
+        Choice("a unit", {"s": Unit.SECONDS, "ms": Unit.MILLISECONDS}),
+        ENGINE.unit,
+        "Unit of the durations, s or ms, and the end of their name. Seconds, as Prometheus has it; the connector's own "
+        "default is ms.",
+    )
+    buckets: tuple[int, ...] = setting(
+        Ascending(BOUND, least=1, most=MOST_BUCKETS),
+        DEFAULT_BOUNDS_NS,
+        "Upper bounds of the duration's buckets, inclusive, ascending, at most 64; +Inf is always there. The "
+        "connector's, so that old and new series can be compared.",
+    )
+    dimensions: tuple[Dimension, ...] = setting(
+        DIMENSIONS,
+        (),
+        "Labels of calls and durations besides the built-in ones. None by default: each multiplies the series by the "
+        "number of its values.",
+    )
+    calls: Calls = setting(Section(Calls), Calls(), "The calls alone.")
+    duration: Duration = setting(Section(Duration), Duration(), "The durations alone.")
+    resource_labels: tuple[ResourceLabel, ...] = setting(
+        ListOf(Entry(ResourceLabel, shorthand="name")),
+        (),
+        "Attributes of the resource that become labels of every series: names, or mappings. None by default; "
+        "service.name is built in, job and instance are the scrape's.",
+    )
+    exclude: tuple[str, ...] = setting(
+        Distinct(Choice("a built-in label", {label: label for label in names.BUILTIN_LABELS})),
+        (),
+        "Built-in labels to leave out: service_name, span_name, span_kind, status_code. None by default, because "
+        "dashboards read them all.",
+    )
+    errors_zero: bool = setting(
+        Flag(),
+        ENGINE.errors_zero,
+        "Beside each calls series one with STATUS_CODE_ERROR, at 0 until its first error. On, because a rate cannot "
+        "see a series begin, and an error ratio without errors should be 0, not absent. Off where status_code "
+        "is excluded.",
+    )
+    errors_zero_drop: tuple[str, ...] = setting(
+        Distinct(DROPPED),
+        ("http.response.status_code", "error.type", "rpc.grpc.status_code"),
+        "Dimensions that such a series does not carry, by attribute or label. Those that say how a call ended: no "
+        "error ends like the success beside it.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    label_value_length: int = setting(
+        Size(16, KIB),
+        ENGINE.label_value_length,
+        "Bytes of UTF-8 that a label's value may have; a longer one is cut and ends in …. 256 holds any sensible "
+        "value; no value beyond 1KiB is ever kept.",
+    )
+    raw_key_bytes: int = setting(
+        Size(64 * KIB, 64 * GIB),
+        ENGINE.raw_key_bytes,
+        "Memory for the keys by which known spans are recognised; what is not used is forgotten first. 64MiB is "
+        "some 300,000 keys; with fewer, rare spans cost more time.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration.  `secrets`: paths of values that came from files, which no dump shows."""
+
+    receivers: Receivers = setting(Section(Receivers), Receivers(), "Where spans come in.")
+    intake: Intake = setting(Section(Intake), Intake(), "The queue between the receivers and the engine.")
+    web: Web = setting(Section(Web), Web(), "The pages.")
+    metrics: Metrics = setting(Section(Metrics), Metrics(), "The metrics made of spans.")
+    limits: Limits = setting(Section(Limits), Limits(), "What keeps memory bounded.")
+    secrets: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+
+
+ROOT = Section(Config)

@@ -1,0 +1,114 @@
+"""The dump: the effective configuration, for people and for the loader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from span2metrics.config import Config, dump, load
+from span2metrics.config.document import empty, overlay
+from span2metrics.config.kinds import Nanoseconds, Text
+from span2metrics.config.models import Dimension, Metrics
+from span2metrics.config.reading import Reading, Value
+from span2metrics.config.section import Section, setting
+
+
+def reloaded(config: Config, directory: Path) -> Config:
+    file = directory / "dumped.yaml"
+    file.write_text(dump(config))
+    return load(file)
+
+
+CHANGED = """
+receivers:
+  otlp:
+    grpc: null
+    http: {endpoint: "[::1]:0", cors: {allowed_origins: ["*"], max_age: 90s}}
+intake: {max_bytes: 1500}
+metrics:
+  namespace: ""
+  unit: ms
+  buckets: [1500us, 1.4s]
+  dimensions:
+    - {name: "null", default: "on"}
+    - {coalesce: ["1", "1e3", "~"], label: "yes", default: "$${X} # é", from: [scope, span]}
+  resource_labels: [a, {name: b, default: "0x1F"}]
+  exclude: [span_kind]
+  errors_zero: false
+  errors_zero_drop: []
+"""
+
+
+def test_a_dump_is_loaded_to_the_same_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(CHANGED)
+    config = load(file)
+    assert config != Config()
+    assert config == reloaded(config, tmp_path)
+    assert Config() == reloaded(Config(), tmp_path)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20))
+def test_any_text_survives_the_dump(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    config = Config(metrics=Metrics(dimensions=(Dimension(name="a", default=text),)))
+    assert config == reloaded(config, tmp_path_factory.getbasetemp())
+
+
+def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
+    dumped = yaml.safe_load(dump(Config()))
+    assert list(dumped) == ["receivers", "intake", "web", "metrics", "limits"]
+    assert dumped["receivers"]["otlp"]["grpc"] == {
+        "endpoint": "localhost:4317",
+        "max_request_size": "auto",
+        "keepalive": {"max_connection_age": None},
+    }
+    assert dumped["metrics"]["buckets"][:2] == ["2ms", "4ms"]
+    assert dumped["metrics"]["unit"] == "s"
+    assert dumped["limits"] == {"label_value_length": 256, "raw_key_bytes": "64MiB"}
+
+
+def test_an_entry_of_a_list_has_only_the_keys_that_were_given() -> None:
+    config = Config(metrics=Metrics(dimensions=(Dimension(name="a"), Dimension(coalesce=("b",), default="c"))))
+    assert yaml.safe_load(dump(config))["metrics"]["dimensions"] == [{"name": "a"}, {"coalesce": ["b"], "default": "c"}]
+
+
+# --- settings that are secret -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Login:
+    user: str = setting(Text("a name"), "", "Who.")
+    password: str = setting(Text("a password", "[a-z]*", "is too simple"), "", "The proof.", secret=True)
+    wait: int = setting(Nanoseconds(0, 10), 0, "A secret that is no text.", secret=True)
+
+
+def login(**keys: str) -> tuple[Login, Reading]:
+    reading = Reading({})
+    root: yaml.Node = empty("test")
+    for key, text in keys.items():
+        root = overlay(root, key, text)
+    return Section(Login).read(Value(reading, root, "", root.start_mark)), reading
+
+
+def test_a_secret_setting_is_read_but_not_shown() -> None:
+    model, reading = login(user="me", password="abc", wait="7ns")
+    assert (model.password, model.wait) == ("abc", 7)
+    assert not reading.problems
+    assert Section(Login).show(model) == {"user": "me", "password": "<secret>", "wait": "<secret>"}
+
+
+def test_a_secret_setting_that_is_not_set_is_shown_as_such() -> None:
+    assert Section(Login).show(Login()) == {"user": "", "password": "", "wait": "0s"}
+
+
+def test_no_message_quotes_a_secret_setting() -> None:
+    _, reading = login(password="ABC", wait="7xs")
+    told = " ".join(problem.message for problem in reading.problems)
+    assert len(reading.problems) == 2
+    assert "ABC" not in told
+    assert "7xs" not in told

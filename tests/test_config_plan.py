@@ -1,0 +1,125 @@
+"""From the configuration to the engine's plan."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from span2metrics.config import Config, compile_plan, load
+from span2metrics.engine.plan import Dimension, Plan, Source, Unit
+
+SPAN, RESOURCE, SCOPE = Source.SPAN, Source.RESOURCE, Source.SCOPE
+STATUS = "http.response.status_code"
+
+
+def compiled(directory: Path, metrics: str) -> Plan:
+    file = directory / "config.yaml"
+    file.write_text(f"metrics: {metrics}")
+    return compile_plan(load(file))
+
+
+def test_the_defaults_are_the_plans_own() -> None:
+    assert Plan() == compile_plan(Config())
+
+
+DIMENSIONS = {
+    "name: http.route": Dimension("http_route", ("http.route",), (SPAN, RESOURCE), ""),
+    "name: http.route, label: route, default: none": Dimension("route", ("http.route",), (SPAN, RESOURCE), "none"),
+    "coalesce: [a.b, c]": Dimension("a_b", ("a.b", "c"), (SPAN, RESOURCE), ""),
+    "name: a, from: [scope, span]": Dimension("a", ("a",), (SCOPE, SPAN), ""),
+    "name: a, from: [resource]": Dimension("a", ("a",), (RESOURCE,), ""),
+    "name: scope.name": Dimension("scope_name", ("scope.name",), (SCOPE,), ""),
+    "coalesce: [scope.version, scope.name], label: lib": Dimension(
+        "lib", ("scope.version", "scope.name"), (SCOPE,), ""
+    ),
+    "name: scope.name, from: [span]": Dimension("scope_name", ("scope.name",), (SPAN,), ""),
+    "coalesce: [a, scope.name], from: [span, scope]": Dimension("a", ("a", "scope.name"), (SPAN, SCOPE), ""),
+    "name: 4xx": Dimension("_4xx", ("4xx",), (SPAN, RESOURCE), ""),
+    "name: größe-in.m²": Dimension("gr__e_in_m_", ("größe-in.m²",), (SPAN, RESOURCE), ""),
+    "name: x, label: my-label": Dimension("my_label", ("x",), (SPAN, RESOURCE), ""),
+}
+
+
+@pytest.mark.parametrize(("entry", "dimension"), DIMENSIONS.items())
+def test_a_dimension_is_a_label_with_attributes_and_places(tmp_path: Path, entry: str, dimension: Dimension) -> None:
+    plan = compiled(tmp_path, f"{{dimensions: [{{{entry}}}], calls: {{dimensions: []}}, duration: {{dimensions: []}}}}")
+    assert (dimension,) == plan.dimensions
+    assert () == plan.calls_dimensions == plan.duration_dimensions
+    assert (dimension,) == compiled(tmp_path, f"{{calls: {{dimensions: [{{{entry}}}]}}}}").calls_dimensions
+    assert (dimension,) == compiled(tmp_path, f"{{duration: {{dimensions: [{{{entry}}}]}}}}").duration_dimensions
+
+
+def test_a_resource_label_reads_the_resource_only(tmp_path: Path) -> None:
+    plan = compiled(tmp_path, "{resource_labels: [k8s.pod.name, {name: scope.name, label: b, default: c}]}")
+    assert plan.resource_labels == (
+        Dimension("k8s_pod_name", ("k8s.pod.name",), (RESOURCE,)),
+        Dimension("b", ("scope.name",), (RESOURCE,), "c"),
+    )
+
+
+def test_families_and_limits_arrive_as_they_are(tmp_path: Path) -> None:
+    plan = compiled(
+        tmp_path,
+        "{namespace: '', unit: ms, buckets: [2ms, 1.4s], exclude: [span_kind, span_name]}\n"
+        "limits: {label_value_length: 100, raw_key_bytes: 1MiB}",
+    )
+    expected = Plan(
+        namespace="",
+        unit=Unit.MILLISECONDS,
+        bounds_ns=(2_000_000, 1_400_000_000),
+        exclude=frozenset({"span_kind", "span_name"}),
+        label_value_length=100,
+        raw_key_bytes=1 << 20,
+    )
+    assert expected == plan
+
+
+DROPS: dict[str, tuple[str, set[str]]] = {
+    "by attribute": (f"dimensions: [{{name: {STATUS}}}, {{name: x}}]", {"http_response_status_code"}),
+    "by attribute under another label": (f"dimensions: [{{name: {STATUS}, label: code}}]", {"code"}),
+    "by one of several attributes": (f"dimensions: [{{coalesce: [http.status_code, {STATUS}]}}]", {"http_status_code"}),
+    "by label": ("dimensions: [{name: x, label: error_type}, {name: y}]", {"error_type"}),
+    "of the calls": ("calls: {dimensions: [{name: error.type}]}", {"error_type"}),
+    "not of the durations": ("duration: {dimensions: [{name: error.type}]}", set()),
+    "of the resource": ("resource_labels: [a.b], errors_zero_drop: [a.b]", {"a_b"}),
+    "by a list of one's own": ("dimensions: [{name: a}, {name: error.type}], errors_zero_drop: [a]", {"a"}),
+    "by an empty list": ("dimensions: [{name: error.type}], errors_zero_drop: []", set()),
+    "nothing when off": ("errors_zero: false, dimensions: [{name: error.type}]", set()),
+    "nothing without the status": ("exclude: [status_code], dimensions: [{name: error.type}]", set()),
+}
+
+
+@pytest.mark.parametrize(("metrics", "labels"), DROPS.values(), ids=DROPS)
+def test_what_an_errors_sibling_leaves_out_is_found_by_attribute_or_label(
+    tmp_path: Path, metrics: str, labels: set[str]
+) -> None:
+    assert labels == compiled(tmp_path, f"{{{metrics}}}").errors_zero_drop
+
+
+@pytest.mark.parametrize(
+    ("metrics", "on"), [("{}", True), ("{errors_zero: false}", False), ("{exclude: [status_code]}", False)]
+)
+def test_errors_zero_needs_the_status_label(tmp_path: Path, metrics: str, on: bool) -> None:
+    assert on is compiled(tmp_path, metrics).errors_zero
+
+
+def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) -> None:
+    plan = compiled(
+        tmp_path,
+        """
+  namespace: n
+  unit: ms
+  buckets: [1s]
+  dimensions: [{name: error.type}]
+  calls: {dimensions: [{name: b}]}
+  duration: {dimensions: [{name: c}]}
+  resource_labels: [d]
+  exclude: [span_kind]
+limits: {label_value_length: 64, raw_key_bytes: 1MiB}
+""",
+    )
+    defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Plan)}
+    assert [name for name, default in defaults.items() if getattr(plan, name) == default] == ["errors_zero"]
