@@ -1,0 +1,160 @@
+"""What may stand on the command line, and what of it goes to the configuration.
+
+Flags are written as Prometheus writes them, `--web.listen-address=:10464` or with a space.  A flag that stands for a
+key of the configuration has the key's dotted path as its name in the parsed options, so that `settings` only filters.
+This module only reads words: a command's work is in the module of its name, which is not imported for `--help`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+CONFIG_VARIABLE = "SPAN2METRICS_CONFIG_FILE"
+DEFAULT_ADDRESS = "localhost:10464"
+#: Half of what `docker stop` waits and a sixth of Kubernetes' grace, and a terminal is not held up for long.  Whoever
+#: wants the last numbers without fail sets it above the scrape interval, and the orchestrator's grace above that.
+SHUTDOWN_GRACE = "5s"
+
+#: Flag → the key of the configuration that it sets, what its value is, help.
+_WEB = {
+    "--web.listen-address": ("web.listen_address", "HOST:PORT", f"where the pages are ({DEFAULT_ADDRESS})"),
+    "--web.telemetry-path": ("web.telemetry_path", "PATH", "path of the span metrics (/metrics)"),
+    "--web.exporter-telemetry-path": (
+        "web.exporter_telemetry_path",
+        "PATH",
+        "path of the daemon's own metrics (/metrics)",
+    ),
+}
+_OTLP = {
+    "--otlp.grpc.endpoint": ("receivers.otlp.grpc.endpoint", "HOST:PORT", "OTLP/gRPC receiver (localhost:4317)"),
+    "--otlp.http.endpoint": ("receivers.otlp.http.endpoint", "HOST:PORT", "OTLP/HTTP receiver (localhost:4318)"),
+}
+#: The keys of the configuration that have a flag.
+KEYS = tuple(key for key, _, _ in (_WEB | _OTLP).values())
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The options, with the `command` among them.  Leaves by `SystemExit`, as argparse does: 0 help, 2 a fault."""
+    named = bool(words) and not words[0].startswith("-")
+    command = words[0] if named else "serve"
+    if command not in _COMMANDS:
+        _parser("serve").error(f"unknown command: {command} (commands: {', '.join(_COMMANDS)})")
+    return _parser(command).parse_args(words[named:], argparse.Namespace(command=command))
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    about, usage, add = _COMMANDS[command]
+    parser = argparse.ArgumentParser(
+        prog=f"span2metrics {command}" if command != "serve" else "span2metrics",
+        usage=usage,
+        description=about,
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    add(parser)
+    return parser
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **options | {"max_help_position": 44})
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    _daemon(parser)
+    parser.add_argument(
+        "--version", action="store_const", dest="command", const="version", help="print the version and leave"
+    )
+    width = max(map(len, _COMMANDS))
+    commands = "\n".join(f"  {name:{width}}  {about}" for name, (about, _, _) in _COMMANDS.items())
+    parser.epilog = f"commands, each with a --help of its own:\n{commands}"
+
+
+def _daemon(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    log = parser.add_argument_group("log, on stderr")
+    log.add_argument("--log.level", dest="log_level", choices=("debug", "info", "warn", "error"), default="info")
+    log.add_argument("--log.format", dest="log_format", choices=("logfmt", "json"), default="logfmt")
+    stop = parser.add_argument_group("stopping")
+    stop.add_argument(
+        "--shutdown.grace",
+        dest="shutdown_grace",
+        metavar="DURATION",
+        default=SHUTDOWN_GRACE,
+        help="how long requests in flight and a last scrape may take after SIGTERM (%(default)s)",
+    )
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    _config_file(parser.add_argument_group("configuration; a flag below comes before the file"))
+    _keys(parser.add_argument_group("pages"), _WEB)
+    _keys(parser.add_argument_group('receivers; "" switches one off'), _OTLP)
+
+
+def _config_file(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--config.file",
+        dest="config_file",
+        metavar="FILE",
+        help=f"YAML; without one the defaults hold (${CONFIG_VARIABLE})",
+    )
+
+
+def _keys(group: argparse._ArgumentGroup, keys: dict[str, tuple[str, str, str]]) -> None:
+    for flag, (key, metavar, about) in keys.items():
+        group.add_argument(flag, dest=key, metavar=metavar, help=about)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="configuration to check; nothing is started")
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what",
+        choices=("print", "schema"),
+        help="print: what holds, defaults and flags included, secrets masked; schema: JSON Schema of the file",
+    )
+    _settings(parser)
+
+
+def _healthcheck(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ready", action="store_true", help="ask whether it is ready for traffic, not just alive")
+    _config_file(parser.add_argument_group("where the daemon is"))
+    _keys(parser.add_argument_group("pages"), {flag: _WEB[flag] for flag in ("--web.listen-address",)})
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    demo = parser.add_argument_group("the company")
+    demo.add_argument("--incident", choices=("none", "cycle"), help="what goes wrong (cycle: every five minutes)")
+    demo.add_argument("--rate", type=_rate, metavar="N", help="traces a second (20)")
+    demo.add_argument("--seed", type=int, metavar="N", help="same seed, same traces (1)")
+    demo.add_argument("--duration", metavar="DURATION", help="stop after this long (never)")
+    _daemon(parser)
+    parser.set_defaults(shutdown_grace="0s")
+
+
+def _rate(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+_COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
+    "serve": (
+        "take OTLP trace spans in, show RED metrics to Prometheus (the default)",
+        "span2metrics [serve] [FLAG ...]\n       span2metrics COMMAND --help",
+        _serve,
+    ),
+    "check": ("find every mistake in configuration files", "span2metrics check FILE ...", _check),
+    "config": (
+        "show the configuration in force, or its schema",
+        "span2metrics config print|schema [FLAG ...]",
+        _config,
+    ),
+    "healthcheck": ("ask a running daemon how it is", "span2metrics healthcheck [--ready] [FLAG ...]", _healthcheck),
+    "demo": ("run the daemon with a small payments company that sends to it", "span2metrics demo [FLAG ...]", _demo),
+}

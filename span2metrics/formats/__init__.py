@@ -1,0 +1,1 @@
+"""Pure functions from foreign bytes to the bytes of an OTLP `ExportTraceServiceRequest`, the engine's one input."""

@@ -1,0 +1,180 @@
+"""OTLP over gRPC: `TraceService/Export`, and the health service that load balancers and Kubernetes ask.
+
+Owns the gRPC server, its options and the compression of messages.  Requests stay bytes: there is no deserialiser, and
+the one answer to success is the empty message.  What an error means to the sender is `reply`'s business.
+
+gRPC's own decompression is off, because it inflates a message before it checks the size.  Messages then come as sent,
+without a word on how they were compressed, but they say it themselves: no protobuf begins as gzip does (1f is a field
+of a wire type that does not exist), and one that begins as zlib does would have to inflate without a fault, too.
+
+The handler is a streaming one, although the method is not.  On the wire they are the same, and so is their cost, but
+the handler of a stream is called before the message is there; see `arrivals` for why that matters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2
+
+from span2metrics import names
+from span2metrics.errors import DecodeError, StartupError, TooLarge
+from span2metrics.intake import Intake, Reservation
+from span2metrics.receivers import body, listen, reply
+from span2metrics.receivers.arrivals import Arrivals
+from span2metrics.receivers.refusals import Refusals
+from span2metrics.receivers.reply import Reply
+from span2metrics.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from span2metrics.config.models import GrpcReceiver
+
+SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
+HEALTH_SERVICE: Final = "grpc.health.v1.Health"
+
+_GZIP: Final = b"\x1f\x8b"
+_HEALTH_LIMIT: Final = 4096
+_STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class OtlpGrpc:
+    """The receiver.  `address` as bound once it has started; `max_request_size` in bytes after decompression."""
+
+    def __init__(self, config: GrpcReceiver, intake: Intake, telemetry: Telemetry, *, max_request_size: int) -> None:
+        self._config = config
+        self._limit = max_request_size
+        # What is a little too large is received, so that it can be counted and answered with advice.
+        self._wire_limit = max_request_size + max_request_size // 4
+        self._intake = intake
+        self._refusals = Refusals(names.RECEIVER_GRPC, telemetry)
+        self._arrivals = Arrivals(intake.limit, max(1, intake.limit // self._wire_limit), lambda: intake.bytes)
+        self._health: Any = None
+        self._server: Any = None
+        self._active: set[asyncio.Task[object]] = set()
+        self.address = str(config.endpoint)
+
+    async def start(self) -> None:
+        """Raises `StartupError` where the address cannot be had; nothing is left open then."""
+        addresses = self._addresses()
+        self._server = grpc.aio.server(options=self._options())
+        self._health = health.aio.HealthServicer()
+        self._server.add_generic_rpc_handlers((self._handlers(), _health_handlers(self._health)))
+        try:
+            await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+            for address in addresses:
+                self._server.add_insecure_port(address)
+            await self._server.start()
+        except BaseException as error:
+            await self.stop(0)
+            if isinstance(error, RuntimeError):
+                raise StartupError(f"receivers.otlp.grpc: cannot listen on {self._config.endpoint}") from None
+            raise
+        self.address = addresses[0]
+
+    async def stop(self, grace: float) -> None:
+        """Takes no new calls, gives exports under way `grace` seconds, cuts the rest."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        await self._health.enter_graceful_shutdown()
+        stopping = asyncio.ensure_future(server.stop(grace))
+        await asyncio.sleep(0)
+        if self._active:
+            await asyncio.wait(self._active, timeout=grace)
+        await server.stop(None)  # watchers of the health service never end by themselves
+        await stopping
+
+    def _addresses(self) -> list[str]:
+        """Where to listen, found by listening there for a moment: gRPC itself would not say what is wrong."""
+        sockets = listen.bind(self._config.endpoint, "receivers.otlp.grpc")
+        addresses = [listen.address(sock) for sock in sockets]
+        for sock in sockets:
+            sock.close()
+        return addresses
+
+    def _options(self) -> list[tuple[str, int]]:
+        options = [
+            ("grpc.so_reuseport", 0),
+            ("grpc.per_message_decompression", 0),
+            ("grpc.max_receive_message_length", self._wire_limit),
+            # Exporters that ping an idle connection more often than gRPC likes would be cut off.
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+        ]
+        age = self._config.keepalive.max_connection_age
+        return options if age is None else [*options, ("grpc.max_connection_age_ms", round(age * 1000))]
+
+    def _handlers(self) -> Any:
+        export = grpc.stream_unary_rpc_method_handler(self._export)
+        return grpc.method_handlers_generic_handler(SERVICE, {"Export": export})
+
+    async def _export(self, _: object, context: Any) -> bytes:
+        task = asyncio.current_task()
+        assert task is not None
+        self._active.add(task)
+        try:
+            await self._apply(context)
+        except Exception as error:
+            await _refuse(context, reply.to(error))
+        finally:
+            self._active.discard(task)
+        return b""
+
+    async def _apply(self, context: Any) -> None:
+        with self._refusals.counting():
+            message = await self._arrivals.read(context)
+            encoding = _encoding(message)
+            if not encoding and len(message) > self._limit:
+                raise TooLarge(self._limit)
+        left = context.time_remaining()
+        deadline = None if left is None else asyncio.get_running_loop().time() + left
+        if not encoding:
+            await self._intake.submit(message, names.RECEIVER_GRPC, deadline)
+            return
+        with self._intake.reserve() as held:
+            with self._refusals.counting():
+                content = await self._inflate(message, encoding, held)
+            del message
+            await self._intake.submit(content, names.RECEIVER_GRPC, deadline, held)
+
+    async def _inflate(self, message: bytes, encoding: str, held: Reservation) -> bytes:
+        held.resize(len(message))
+        try:
+            return await body.inflate(message, encoding, self._limit, held)
+        except DecodeError:
+            if encoding == "deflate":
+                return message
+            raise
+
+
+def _encoding(message: bytes) -> str:
+    """How a message is compressed, by its first bytes; of "deflate" one cannot be sure.  "" for not at all."""
+    if message.startswith(_GZIP):
+        return "gzip"
+    return "deflate" if body.is_zlib(message) else ""
+
+
+async def _refuse(context: Any, answer: Reply) -> None:
+    details = () if answer.retry_after is None else (("grpc-status-details-bin", answer.status()),)
+    await context.abort(_STATUS_CODES[answer.code], answer.message, details)
+
+
+def _health_handlers(servicer: Any) -> Any:
+    """The health service, which must inflate for itself too."""
+    formats = {
+        "request_deserializer": _health_request,
+        "response_serializer": health_pb2.HealthCheckResponse.SerializeToString,
+    }
+    check = grpc.unary_unary_rpc_method_handler(servicer.Check, **formats)
+    watch = grpc.unary_stream_rpc_method_handler(servicer.Watch, **formats)
+    return grpc.method_handlers_generic_handler(HEALTH_SERVICE, {"Check": check, "Watch": watch})
+
+
+def _health_request(message: bytes) -> Any:
+    encoding = _encoding(message)
+    if encoding:
+        message = body.inflate_small(message, encoding, _HEALTH_LIMIT)
+    return health_pb2.HealthCheckRequest.FromString(message)

@@ -1,0 +1,56 @@
+"""`python -m tests.bench`: every figure that the project holds itself to, in one table.
+
+Rows whose value or ratio passes its bound say OVER, and the exit status is 1.  Compare ratios and medians, not single
+values: the machine's speed drifts, so that what is compared runs in alternation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench import engine, page, wire_to_page
+from tests.bench.table import Row, print_heading, print_row
+
+
+def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]:
+    rounds = options.rounds
+    yield "engine", engine.consume_rows(rounds * 3)
+    yield "engine, keys that were never seen", engine.unseen_rows(rounds)
+    yield "engine, memory", engine.memory_rows()
+    yield "formats", engine.json_rows(rounds)
+    yield "bodies", engine.gzip_rows(rounds)
+    yield "rendering", engine.page_rows(rounds)
+    yield "page", page.rows(rounds)
+    if options.load:
+        yield "wire", wire_to_page.rows(options.load, options.collector, options.collector_config, rounds)
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    add = parser.add_argument
+    add("--rounds", type=int, default=3, help="rounds of each measurement; the median counts")
+    add("--only", help="sections whose title holds this text")
+    add("--load", type=Path, help="script of the load generator; without it the wire is not measured")
+    add("--collector", type=Path, help="binary of the collector to compare with")
+    add("--collector-config", type=Path, help="its configuration")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = parsed()
+    over = 0
+    for title, rows in sections(options):
+        if options.only and options.only not in title:
+            continue
+        print_heading(title)
+        for row in rows:
+            print_row(row)
+            over += row.verdict() == "OVER"
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

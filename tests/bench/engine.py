@@ -1,0 +1,129 @@
+"""The engine alone: CPU a span beside protobuf's own parser on the same bytes, memory a label set, a page's cost."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import multiprocessing
+import statistics
+from collections.abc import Iterable, Iterator
+
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from span2metrics.engine.core import Engine
+from span2metrics.engine.plan import Dimension, Format, Now, Plan
+from span2metrics.formats.otlp_json import to_request
+from tests.bench.requests import Builder, Shape
+from tests.bench.table import Row, alternated, cpu_of
+
+NOW = Now(0, 0)
+ROUTE, METHOD, STATUS, ADDRESS = (
+    Dimension(name.replace(".", "_"), (name,))
+    for name in ("http.route", "http.request.method", "http.response.status_code", "server.address")
+)
+DIMENSIONS = {0: (), 2: (ROUTE, METHOD), 4: (ROUTE, METHOD, STATUS, ADDRESS)}
+
+
+def consume_rows(rounds: int) -> Iterator[Row]:
+    requests = Builder(Shape()).requests(100)
+    spans = 100 * 512
+    for count, dimensions in DIMENSIONS.items():
+        engine = Engine(Plan(dimensions=dimensions))
+        fill(engine, requests)
+        ours, _, ratio = alternated(
+            lambda engine=engine: cpu_of(lambda: fill(engine, requests)),
+            lambda: cpu_of(lambda: parse(requests)),
+            rounds,
+        )
+        most = 0.45 if count == 2 else None
+        yield Row(f"consume, {count} dimensions", ours / spans * 1e6, "us/span", ratio, "FromString", most)
+
+
+def unseen_rows(rounds: int) -> Iterator[Row]:
+    cases = {
+        "consume, 2 dimensions, 50 % unseen keys": Shape(unseen=0.5),
+        "consume, 2 dimensions, 100 % unseen keys": Shape(unseen=1.0),
+        "consume, 2 dimensions, 1,000 resources of one service": Shape(services=1, resources=1000, width=64),
+    }
+    for what, shape in cases.items():
+        requests = Builder(shape).requests(40)
+        samples = [cpu_of(lambda: fill(Engine(Plan(dimensions=DIMENSIONS[2])), requests)) for _ in range(rounds)]
+        yield Row(what, statistics.median(samples) / (40 * 512) * 1e6, "us/span")
+
+
+def json_rows(rounds: int) -> Iterator[Row]:
+    request = Builder(Shape()).request()
+    document = MessageToDict(ExportTraceServiceRequest.FromString(request))
+    for resource in document["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                span["traceId"], span["spanId"] = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+                span.pop("parentSpanId", None)
+    body = json.dumps(document).encode()
+    samples = [cpu_of(lambda: [to_request(body) for _ in range(5)]) for _ in range(rounds)]
+    yield Row("OTLP JSON to protobuf", statistics.median(samples) / (5 * 512) * 1e6, "us/span")
+
+
+def gzip_rows(rounds: int) -> Iterator[Row]:
+    from isal import igzip
+
+    bodies = [gzip.compress(request, 6) for request in Builder(Shape()).requests(20)]
+    ours, _, ratio = alternated(
+        lambda: cpu_of(lambda: [igzip.decompress(body) for body in bodies for _ in range(5)]),
+        lambda: cpu_of(lambda: [gzip.decompress(body) for body in bodies for _ in range(5)]),
+        rounds,
+    )
+    yield Row("gzip bodies, inflate", ours / (100 * 512) * 1e6, "us/span", ratio, "zlib")
+
+
+def memory_rows() -> Iterator[Row]:
+    for count in DIMENSIONS:
+        for pods in (1, 10) if count in (0, 2) else (1,):
+            grown = in_child(count, pods)
+            what = f"100,000 label sets, {count} dimensions, {pods} pods a service: RSS grows"
+            yield Row(what, grown, "MiB", most=85)
+
+
+def in_child(dimensions: int, pods: int) -> float:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(grown_mib, (dimensions, pods))
+
+
+def grown_mib(dimensions: int, pods: int) -> float:
+    engine = Engine(Plan(dimensions=DIMENSIONS[dimensions]))
+    warm = Builder(Shape(services=1, names=100, errors=0)).every_label_set()
+    fill(engine, warm)
+    before = rss_mib()
+    fill(engine, Builder(Shape(services=1000, names=100, errors=0)).every_label_set(pods))
+    return rss_mib() - before
+
+
+def page_rows(rounds: int) -> Iterator[Row]:
+    engine = Engine(Plan())
+    fill(engine, Builder(Shape(services=1000, names=100, errors=0)).every_label_set())
+    for format in Format:
+        samples = sum(chunk.count(b"\n") for chunk in engine.render(format, NOW))
+        costs = [cpu_of(lambda: exhaust(engine.render(format, NOW))) for _ in range(rounds)]  # noqa: B023 - called at once
+        yield Row(f"render 100,000 label sets, {format.name.lower()}", statistics.median(costs) / samples * 1e6, "us/sample")
+
+
+def fill(engine: Engine, requests: Iterable[bytes]) -> None:
+    for request in requests:
+        engine.consume(request, NOW)
+
+
+def parse(requests: Iterable[bytes]) -> None:
+    for request in requests:
+        ExportTraceServiceRequest.FromString(request)
+
+
+def exhaust(chunks: Iterator[bytes]) -> None:
+    for _ in chunks:
+        pass
+
+
+def rss_mib() -> float:
+    with open("/proc/self/statm", "rb") as f:
+        return int(f.read().split()[1]) * 4096 / 2**20

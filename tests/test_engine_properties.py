@@ -1,0 +1,137 @@
+"""The engine against the oracle: random plans and requests, and traffic that turns its bounded tables over."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, Phase, given, settings
+
+from span2metrics.engine.core import Engine
+from span2metrics.engine.plan import MS, Dimension, Format, Plan, Source
+from span2metrics.engine.stats import Outcome
+from tests.oracle import Oracle
+from tests.payloads import ERROR, NOW, SERVER, Placed, backwards, placed_spans, plans, request
+
+ENGINE = settings(
+    max_examples=400,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],  # explaining a failure takes minutes
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def page(engine: Engine, format: Format) -> bytes:
+    return b"".join(engine.render(format, NOW))
+
+
+def assert_equal(engine: Engine, model: Oracle) -> None:
+    for format in Format:
+        assert page(engine, format) == model.page(format)
+    stats = engine.stats()
+    assert Counter(stats.anomalies) == model.anomalies
+    assert Counter(stats.truncated) == model.truncated
+    assert (stats.received, stats.aggregated) == (model.received, model.received)
+    assert stats.raw_key_bytes <= model.plan.raw_key_bytes
+
+
+@ENGINE
+@given(plans, st.lists(placed_spans(), max_size=4), st.booleans())
+def test_the_engine_counts_as_the_oracle_does(plan: Plan, batches: list[list[Placed]], behind: bool) -> None:
+    engine, model = Engine(plan), Oracle(plan)
+    for spans in batches:
+        body = backwards(spans) if behind else request(spans)
+        assert engine.consume(body, NOW) == Outcome(received=len(spans), aggregated=len(spans), dropped={})
+        model.consume(body)
+    assert_equal(engine, model)
+
+
+@settings(ENGINE, max_examples=100)
+@given(plans, placed_spans(), st.randoms(use_true_random=False))
+def test_order_and_batching_do_not_show(plan: Plan, spans: list[Placed], order: random.Random) -> None:
+    shuffled = order.sample(spans, len(spans))
+    whole, single = Engine(plan), Engine(plan)
+    whole.consume(request(spans), NOW)
+    for placed in shuffled:
+        single.consume(request([placed]), NOW)
+    for format in Format:
+        assert page(whole, format) == page(single, format)
+    assert (whole.stats().anomalies, whole.stats().truncated) == (single.stats().anomalies, single.stats().truncated)
+
+
+def _batches(spans: Sequence[Placed], size: int) -> Iterable[bytes]:
+    return (request(spans[at : at + size]) for at in range(0, len(spans), size))
+
+
+def _crowd(count: int, seed: int) -> list[Placed]:
+    """Spans of many pods, names and values, some of them new, some seen long ago."""
+    dice = random.Random(seed)
+    return [
+        Placed(
+            name=f"GET /{dice.randrange(200)}",
+            service=f"service-{dice.randrange(5)}",
+            resource={"host.name": f"pod-{dice.randrange(50)}", "zone": f"z{dice.randrange(3)}"},
+            attributes={"code": dice.choice([200, "200", 404, 500]), "note": "n" * dice.choice([1, 30, 1500])},
+            scope_name=f"lib-{dice.randrange(4)}",
+            kind=dice.choice([SERVER, 7]),
+            status=dice.choice([0, 1, ERROR]),
+            took=dice.randrange(20 * MS),
+        )
+        for _ in range(count)
+    ]
+
+
+def test_counts_stay_exact_while_the_tables_forget() -> None:
+    plan = Plan(
+        dimensions=(Dimension("code", ("code",)), Dimension("zone", ("zone",)), Dimension("note", ("note",))),
+        calls_dimensions=(Dimension("scope", ("scope.name",), (Source.SCOPE,)),),
+        errors_zero_drop=frozenset({"code"}),
+        label_value_length=24,
+        raw_key_bytes=4096,
+    )
+    engine, model = Engine(plan), Oracle(plan)
+    for body in _batches(_crowd(3000, seed=1), 37):
+        engine.consume(body, NOW)
+        model.consume(body)
+        assert engine.stats().raw_key_bytes <= plan.raw_key_bytes
+    assert_equal(engine, model)
+
+
+def test_a_forgotten_key_finds_its_series_again() -> None:
+    plan = Plan(raw_key_bytes=4096, errors_zero=False, bounds_ns=())
+    engine, model = Engine(plan), Oracle(plan)
+    names = [request([Placed(name=f"name-{n:040}")]) for n in range(500)]
+    for body in names * 3:
+        engine.consume(body, NOW)
+        model.consume(body)
+    assert set(model.calls().values()) == {3}
+    assert_equal(engine, model)
+
+
+def test_memory_of_keys_is_bounded_whatever_is_sent() -> None:
+    plan = Plan(raw_key_bytes=1 << 20, errors_zero=False, bounds_ns=())
+    engine = Engine(plan)
+    template = request([Placed(name="id-000000")] * 500)
+    for first in range(0, 200_000, 500):
+        names = iter(range(first, first + 500))
+        pieces = template.split(b"id-000000")
+        body = pieces[0] + b"".join(b"id-%06d" % next(names) + piece for piece in pieces[1:])
+        engine.consume(body, NOW)
+        engine.consume(body, NOW)
+        assert engine.stats().raw_key_bytes <= plan.raw_key_bytes
+    calls = [
+        line for line in page(engine, Format.TEXT).split(b"\n") if line.startswith(b"traces_span_metrics_calls_total{")
+    ]
+    assert len(calls) == 200_000
+    assert {line.rpartition(b" ")[2] for line in calls} == {b"2"}
+    assert engine.stats().series["calls"] == 200_000
+    assert engine.stats().aggregated == 400_000
+
+
+def test_resources_that_differ_in_what_nobody_reads_share_one_context() -> None:
+    engine = Engine(Plan())
+    for pod in range(1000):
+        engine.consume(request([Placed(resource={"k8s.pod.uid": f"uid-{pod}"})]), NOW)
+    assert engine.stats().contexts == 1
+    assert engine.stats().births == 1

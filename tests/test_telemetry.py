@@ -1,0 +1,242 @@
+"""The daemon's own metrics: complete from the start, exact, and conserved."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from prometheus_client import parser
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import parser as openmetrics_parser
+
+from span2metrics import names
+from span2metrics.engine.core import Engine
+from span2metrics.engine.families import write_families
+from span2metrics.engine.plan import Format, Plan
+from span2metrics.engine.stats import Stats
+from span2metrics.telemetry import INGEST_BOUNDS, Telemetry
+from tests.payloads import NOW, Placed, request
+
+EVERY_METRIC = [value for value in vars(names).values() if isinstance(value, names.SelfMetric)]
+GRPC, HTTP = names.RECEIVERS
+
+
+class CountingEngine:
+    """An engine of given stats that knows how often it was asked."""
+
+    def __init__(self, **changes: object) -> None:
+        self.answer = replace(Engine(Plan()).stats(), **changes)
+        self.asked = 0
+
+    def stats(self) -> Stats:
+        self.asked += 1
+        return self.answer
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(Plan())
+
+
+@pytest.fixture
+def telemetry(engine: Engine) -> Telemetry:
+    return Telemetry(engine, version="1.2.3")
+
+
+def samples(telemetry: Telemetry, name: str) -> Mapping[tuple[str, ...], float]:
+    """Label values → value, of the samples of that very name."""
+    found = [sample for family in telemetry.collect() for sample in family.samples if sample.name == name]
+    return {tuple(sample.labels.values()): sample.value for sample in found}
+
+
+def value(telemetry: Telemetry, name: str, *labels: str) -> float:
+    return samples(telemetry, name)[labels]
+
+
+def by_name(telemetry: Telemetry) -> dict[str, Metric]:
+    return {family.name: family for family in telemetry.collect()}
+
+
+@pytest.mark.parametrize("spec", EVERY_METRIC, ids=lambda spec: spec.name)
+def test_every_metric_that_has_a_name_is_there(telemetry: Telemetry, spec: names.SelfMetric) -> None:
+    family = by_name(telemetry)[spec.name]
+    assert (family.type, family.documentation) == (spec.kind, spec.help)
+    assert {tuple(label for label in s.labels if label != "le") for s in family.samples} <= {spec.labels}
+
+
+def test_nothing_has_a_name_that_is_not_in_the_list(telemetry: Telemetry) -> None:
+    ours = {name for name in by_name(telemetry) if not name.startswith("process_")}
+    assert ours == {spec.name for spec in EVERY_METRIC}
+
+
+def test_the_process_is_measured(telemetry: Telemetry) -> None:
+    assert value(telemetry, "process_resident_memory_bytes") > 0
+
+
+EVERY_SERIES = {
+    "span2metrics_received_requests_total": list(product(names.RECEIVERS, names.OUTCOMES)),
+    "span2metrics_received_spans_total": [(receiver,) for receiver in names.RECEIVERS],
+    "span2metrics_received_bytes_total": [(receiver,) for receiver in names.RECEIVERS],
+    "span2metrics_last_received_span_timestamp_seconds": [(receiver,) for receiver in names.RECEIVERS],
+    "span2metrics_span_anomalies_total": [(reason,) for reason in names.ANOMALIES],
+    "span2metrics_scrapes_total": list(product(("text", "openmetrics"), ("complete", "aborted", "error"))),
+    "span2metrics_render_seconds_count": [("text",), ("openmetrics",)],
+    "span2metrics_ingest_seconds_count": [()],
+    "span2metrics_aggregated_spans_total": [()],
+    "span2metrics_intake_bytes": [()],
+    "span2metrics_config_last_reload_successful": [()],
+}
+
+
+@pytest.mark.parametrize(("name", "labels"), EVERY_SERIES.items(), ids=EVERY_SERIES)
+def test_series_are_there_at_0_before_anything_happened(
+    telemetry: Telemetry, name: str, labels: list[tuple[str, ...]]
+) -> None:
+    assert samples(telemetry, name) == dict.fromkeys(labels, 0)
+
+
+def test_the_build_is_told(telemetry: Telemetry) -> None:
+    assert samples(telemetry, "span2metrics_build_info") == {("1.2.3", platform.python_version()): 1}
+
+
+def test_families_and_series_are_in_order(telemetry: Telemetry) -> None:
+    families = telemetry.collect()
+    assert [f.name for f in families] == sorted(f.name for f in families)
+    outcomes = list(samples(telemetry, "span2metrics_received_requests_total"))
+    assert outcomes == sorted(outcomes)
+
+
+@pytest.mark.parametrize("format", Format)
+def test_both_parsers_read_every_family_and_find_no_created(telemetry: Telemetry, format: Format) -> None:
+    telemetry.applied(GRPC, 3, 100, NOW.wall_ns)
+    telemetry.ingested(0.01)
+    telemetry.scraped(format, names.SCRAPE_COMPLETE, 0.2)
+    page = write_families(telemetry.collect(), format) + format.trailer
+    reader = openmetrics_parser if format is Format.OPENMETRICS else parser
+    found = {family.name: family for family in reader.text_string_to_metric_families(page.decode())}
+    assert found.keys() == by_name(telemetry).keys()
+    assert not any(s.name.endswith("_created") for family in found.values() for s in family.samples)
+
+
+def test_units_are_those_that_names_end_in(telemetry: Telemetry) -> None:
+    units = {name: family.unit for name, family in by_name(telemetry).items() if family.unit}
+    assert units["span2metrics_ingest_seconds"] == "seconds"
+    assert units["span2metrics_received_bytes"] == "bytes"
+    assert all(name.endswith(f"_{unit}") for name, unit in units.items())
+
+
+def test_an_applied_request_is_counted_once_and_for_its_receiver_alone(telemetry: Telemetry) -> None:
+    telemetry.applied(HTTP, 3, 500, 7_250_000_000)
+    telemetry.applied(HTTP, 2, 100, 8_500_000_000)
+    assert samples(telemetry, "span2metrics_received_spans_total") == {(GRPC,): 0, (HTTP,): 5}
+    assert samples(telemetry, "span2metrics_received_bytes_total") == {(GRPC,): 0, (HTTP,): 600}
+    assert samples(telemetry, "span2metrics_last_received_span_timestamp_seconds") == {(GRPC,): 0, (HTTP,): 8.5}
+    assert value(telemetry, "span2metrics_received_requests_total", HTTP, names.ACCEPTED) == 2
+    assert sum(samples(telemetry, "span2metrics_received_requests_total").values()) == 2
+
+
+def test_a_request_without_spans_is_accepted_but_no_sign_of_life(telemetry: Telemetry) -> None:
+    telemetry.applied(GRPC, 0, 10, NOW.wall_ns)
+    assert value(telemetry, "span2metrics_received_requests_total", GRPC, names.ACCEPTED) == 1
+    assert value(telemetry, "span2metrics_last_received_span_timestamp_seconds", GRPC) == 0
+
+
+@pytest.mark.parametrize("outcome", names.OUTCOMES)
+def test_a_request_is_counted_by_its_outcome(telemetry: Telemetry, outcome: str) -> None:
+    telemetry.request(GRPC, outcome)
+    counted = {labels: n for labels, n in samples(telemetry, "span2metrics_received_requests_total").items() if n}
+    assert counted == {(GRPC, outcome): 1}
+
+
+def test_what_has_no_name_is_a_bug_and_told_so(telemetry: Telemetry) -> None:
+    with pytest.raises(KeyError):
+        telemetry.request("carrier_pigeon", names.ACCEPTED)
+    with pytest.raises(KeyError):
+        telemetry.request(GRPC, "lost")
+    with pytest.raises(KeyError):
+        telemetry.scraped(Format.TEXT, "lost", 1.0)
+
+
+def test_a_scrape_is_counted_by_format_and_outcome(telemetry: Telemetry) -> None:
+    telemetry.scraped(Format.OPENMETRICS, names.SCRAPE_ABORTED, 0.25)
+    counted = {labels: n for labels, n in samples(telemetry, "span2metrics_scrapes_total").items() if n}
+    assert counted == {("openmetrics", "aborted"): 1}
+    assert samples(telemetry, "span2metrics_render_seconds_sum") == {("openmetrics",): 0.25, ("text",): 0}
+
+
+def test_a_duration_on_a_bound_is_within_it(telemetry: Telemetry) -> None:
+    for seconds in (INGEST_BOUNDS[0], 0.0006, INGEST_BOUNDS[-1], 11.0):
+        telemetry.ingested(seconds)
+    buckets = samples(telemetry, "span2metrics_ingest_seconds_bucket")
+    assert buckets[("0.0005",)] == 1
+    assert buckets[("0.001",)] == 2
+    assert buckets[("5.0",)] == 2
+    assert buckets[("10.0",)] == 3
+    assert buckets[("+Inf",)] == value(telemetry, "span2metrics_ingest_seconds_count") == 4
+
+
+def test_the_intake_is_asked_at_each_collection(telemetry: Telemetry) -> None:
+    waiting = [10]
+    telemetry.watch_intake(lambda: waiting[0], 500)
+    assert value(telemetry, "span2metrics_intake_bytes") == 10
+    waiting[0] = 20
+    assert value(telemetry, "span2metrics_intake_bytes") == 20
+    assert value(telemetry, "span2metrics_intake_bytes_limit") == 500
+
+
+def test_a_loaded_configuration_is_told(telemetry: Telemetry) -> None:
+    telemetry.loaded(1_760_000_000_500_000_000)
+    assert value(telemetry, "span2metrics_config_last_reload_successful") == 1
+    assert value(telemetry, "span2metrics_config_last_reload_success_timestamp_seconds") == 1_760_000_000.5
+
+
+def test_the_engines_numbers_are_shown() -> None:
+    engine = CountingEngine(
+        births=1,
+        policy_errors=2,
+        raw_keys=3,
+        raw_key_bytes=4,
+        contexts=5,
+        series={"calls": 6},
+        truncated={"span_name": 7},
+    )
+    telemetry = Telemetry(engine, version="1")
+    shown = {
+        "span2metrics_births_total": {(): 1},
+        "span2metrics_policy_errors_total": {(): 2},
+        "span2metrics_raw_keys": {(): 3},
+        "span2metrics_raw_key_bytes": {(): 4},
+        "span2metrics_contexts": {(): 5},
+        "span2metrics_series": {("calls",): 6},
+        "span2metrics_truncated_values_total": {("span_name",): 7},
+    }
+    assert {name: samples(telemetry, name) for name in shown} == shown
+
+
+def test_the_engine_is_read_once_a_collection() -> None:
+    engine = CountingEngine()
+    Telemetry(engine, version="1").collect()
+    assert engine.asked == 1
+
+
+def test_every_received_span_is_aggregated_or_dropped_for_a_reason() -> None:
+    engine = CountingEngine(received=9, aggregated=6, dropped={"no_duration": 1, "filtered": 2})
+    telemetry = Telemetry(engine, version="1")
+    telemetry.applied(GRPC, 5, 1, 1)
+    telemetry.applied(HTTP, 4, 1, 1)
+    received = sum(samples(telemetry, "span2metrics_received_spans_total").values())
+    dropped = samples(telemetry, "span2metrics_dropped_spans_total")
+    assert dropped == {("no_duration",): 1, ("filtered",): 2}
+    assert received == value(telemetry, "span2metrics_aggregated_spans_total") + sum(dropped.values())
+
+
+def test_spans_are_conserved_through_the_real_engine(engine: Engine, telemetry: Telemetry) -> None:
+    body = request([Placed(name=f"operation {i % 3}", service=None if i % 2 else "shop") for i in range(10)])
+    outcome = engine.consume(body, NOW)
+    telemetry.applied(GRPC, outcome.received, len(body), NOW.wall_ns)
+    assert value(telemetry, "span2metrics_received_spans_total", GRPC) == 10
+    assert value(telemetry, "span2metrics_aggregated_spans_total") == 10
+    assert value(telemetry, "span2metrics_span_anomalies_total", "unknown_service") == 5

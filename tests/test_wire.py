@@ -1,0 +1,210 @@
+"""What counts as a request.  The rule, for any bytes at all:
+
+- what protobuf's own parser accepts is accepted, with the oracle's counts;
+- what the oracle cannot read (framing, or a field that the plan reads) is refused with `DecodeError`, and nothing has
+  changed then: neither the page nor a number of the stats;
+- what lies between, a fault in a field that nobody reads or invalid UTF-8, may be either; if accepted, then with the
+  oracle's counts;
+- nothing else is ever raised.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from span2metrics.engine.core import Engine
+from span2metrics.engine.plan import MS, Dimension, Format, Plan, Source
+from span2metrics.errors import DecodeError
+from tests.cases_wire import (
+    BROKEN,
+    FAILED,
+    PLACES,
+    PLAIN,
+    SCOPED,
+    UNUSUAL,
+    array,
+    attribute,
+    body,
+    string,
+    with_k,
+)
+from tests.oracle import Oracle
+from tests.payloads import ERROR, NOW, Pairs, Placed, request
+from tests.twins import BrokenError
+from tests.wire import field, group, integer, lengths
+
+PLAN = Plan(
+    bounds_ns=(MS,),
+    errors_zero=False,
+    dimensions=(
+        Dimension("k", ("k",), (Source.SPAN, Source.RESOURCE)),
+        Dimension("scope", ("scope.name", "k"), (Source.SCOPE,)),
+    ),
+    resource_labels=(Dimension("zone", ("zone",), (Source.RESOURCE,)),),
+)
+PRIMER = request([Placed(name="before")])
+
+
+def protobuf_accepts(sent: bytes) -> bool:
+    try:
+        ExportTraceServiceRequest.FromString(sent)
+    except ProtobufDecodeError:
+        return False
+    return True
+
+
+def judge(sent: bytes, plan: Plan = PLAN) -> bool:
+    """Holds the rule against one request; whether it was accepted."""
+    engine, model = Engine(plan), Oracle(plan)
+    engine.consume(PRIMER, NOW)
+    model.consume(PRIMER)
+    before = b"".join(engine.render(Format.TEXT, NOW)), engine.stats()
+    try:
+        model.consume(sent)
+        readable = True
+    except BrokenError:
+        readable = False
+    try:
+        engine.consume(sent, NOW)
+    except DecodeError:
+        assert not protobuf_accepts(sent), "refused what protobuf accepts"
+        assert (b"".join(engine.render(Format.TEXT, NOW)), engine.stats()) == before
+        return False
+    assert readable, "accepted what nobody can read"
+    assert b"".join(engine.render(Format.TEXT, NOW)) == model.page(Format.TEXT)
+    assert {reason: count for reason, count in engine.stats().anomalies.items() if count} == model.anomalies
+    return True
+
+
+# --- by hand ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("unusual", "plain"), [row[1:] for row in UNUSUAL], ids=[row[0] for row in UNUSUAL])
+def test_unusual_wire_reads_like_the_plain_request(unusual: bytes, plain: bytes) -> None:
+    assert protobuf_accepts(unusual)
+    assert judge(unusual)
+    pages = []
+    for sent in (unusual, plain):
+        engine = Engine(PLAN)
+        engine.consume(sent, NOW)
+        pages.append((b"".join(engine.render(Format.TEXT, NOW)), engine.stats().anomalies))
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize("broken", [row[1] for row in BROKEN], ids=[row[0] for row in BROKEN])
+def test_a_broken_request_is_refused_and_changes_nothing(broken: bytes) -> None:
+    assert not protobuf_accepts(broken)
+    assert not judge(broken)
+
+
+@pytest.mark.parametrize("place", [row[1] for row in PLACES], ids=[row[0] for row in PLACES])
+def test_field_number_0_in_an_unknown_group_is_as_protobuf_takes_it(place: Callable[[bytes], bytes]) -> None:
+    judge(place(group(99, integer(0, 1))))
+
+
+@pytest.mark.parametrize("depth", [10, 90, 110, 5000])
+def test_deep_values_and_groups_neither_crash_nor_lose_what_protobuf_takes(depth: int) -> None:
+    groups, value = b"", string(b"x")
+    for _ in range(depth):
+        groups, value = group(99, groups), array(value)
+    for deep in (body(groups), groups + PLAIN, with_k(value), body(field(9, attribute(b"other", value)))):
+        engine = Engine(PLAN)
+        try:
+            assert engine.consume(deep, NOW).aggregated == 1
+        except DecodeError:
+            assert not protobuf_accepts(deep)
+
+
+def test_a_refused_request_leaves_no_key_behind() -> None:
+    engine = Engine(PLAN)
+    engine.consume(PRIMER, NOW)
+    before = engine.stats()
+    for n in range(100):
+        new = Placed(name=f"new {n}", service=f"s{n}", attributes={"k": n}, resource={"zone": n})
+        with pytest.raises(DecodeError):
+            engine.consume(request([new]) + b"\0", NOW)
+    assert engine.stats() == before
+
+
+# --- mutations --------------------------------------------------------------------------------------------------------
+
+RICH = request(
+    [
+        Placed(
+            resource={"zone": "z", "k": 1.5, "host.name": "h"},
+            scope_name="lib",
+            scope_version="1",
+            scope={"k": True},
+            attributes=Pairs([("k", ["a", {"b": 1}]), ("other", "value"), ("k", b"late")]),
+            status=ERROR,
+        ),
+        Placed(name="two", attributes={"k": -1}, kind=3),
+    ]
+)
+
+
+def splices(dice: random.Random, count: int) -> Iterable[bytes]:
+    """RICH with a slice removed, doubled, moved or replaced by random bytes."""
+    for _ in range(count):
+        start, end = sorted(dice.randrange(len(RICH) + 1) for _ in range(2))
+        end = min(end, start + dice.choice([1, 2, 4, 16, 64]))
+        at, piece = dice.randrange(len(RICH)), RICH[start:end]
+        rest = RICH[:start] + RICH[end:]
+        yield dice.choice(
+            [
+                rest,
+                RICH[:end] + piece + RICH[end:],
+                rest[:at] + piece + rest[at:],
+                RICH[:start] + dice.randbytes(end - start) + RICH[end:],
+            ]
+        )
+
+
+def test_the_rich_request_is_whole() -> None:
+    assert judge(RICH)
+
+
+@pytest.mark.parametrize("sample", [RICH, SCOPED, FAILED], ids=["rich", "scoped", "failed"])
+def test_every_truncation_keeps_the_rule(sample: bytes) -> None:
+    assert sum(judge(sample[:end]) for end in range(len(sample))) >= 1  # the empty one
+
+
+def test_every_length_may_lie() -> None:
+    offsets = list(lengths(RICH, ExportTraceServiceRequest.DESCRIPTOR))
+    assert len(offsets) > 40
+    for n, at in enumerate(offsets):
+        true = RICH[at]
+        for lie in {*range(n % 5, 256, 5), true - 1, true + 1, 0, 0x7F, 0x80, 0xFF} - {true, -1, 256}:
+            judge(RICH[:at] + bytes([lie]) + RICH[at + 1 :])
+
+
+def test_every_byte_may_change() -> None:
+    for at, byte in enumerate(RICH):
+        for changed in {byte ^ 1 << bit for bit in range(8)} | {0, 0xFF, byte ^ 0xFF, byte ^ 3}:
+            judge(RICH[:at] + bytes([changed]) + RICH[at + 1 :])
+
+
+def test_splices_keep_the_rule() -> None:
+    for spliced in splices(random.Random(1), 4000):
+        judge(spliced)
+
+
+def test_random_bytes_keep_the_rule() -> None:
+    dice = random.Random(2)
+    for length in range(400):
+        for _ in range(3):
+            judge(dice.randbytes(length % 40))
+
+
+@pytest.mark.parametrize("sources", [(), (Source.SPAN,), (Source.RESOURCE,), (Source.SCOPE,)])
+def test_splices_keep_the_rule_whatever_the_plan_reads(sources: tuple[Source, ...]) -> None:
+    dimensions = (Dimension("k", ("k", "other"), sources),) if sources else ()
+    plan = replace(PLAN, dimensions=dimensions, resource_labels=())
+    for spliced in splices(random.Random(3), 1000):
+        judge(spliced, plan)
