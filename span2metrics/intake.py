@@ -91,6 +91,9 @@ class Intake:
                 self._leave(entry)
                 self._telemetry.request(receiver, names.ABANDONED)
             raise
+        finally:
+            # An error's traceback holds this frame, and the entry the error: together they would outlive the request.
+            del entry
 
     def charge(self, more: int, own: int) -> None:
         """Takes `more` bytes (less, if negative) for one who holds `own` already; raises `Overloaded`."""
@@ -153,7 +156,7 @@ class Intake:
 
     def _refuse(self, entry: _Entry, outcome: str, error: Exception) -> None:
         self._telemetry.request(entry.receiver, outcome)
-        entry.answer.set_exception(error)
+        entry.answer.set_exception(error.with_traceback(None))
 
     def _leave(self, entry: _Entry) -> None:
         if entry.body is not None:

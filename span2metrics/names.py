@@ -127,15 +127,22 @@ LAST_RECEIVED = SelfMetric(
     ("receiver",),
 )
 AGGREGATED_SPANS = SelfMetric("span2metrics_aggregated_spans", "counter", "Spans counted into a series.")
-DROPPED_SPANS = SelfMetric("span2metrics_dropped_spans", "counter", "Received spans that no series counts.", ("reason",))
+DROPPED_SPANS = SelfMetric(
+    "span2metrics_dropped_spans", "counter", "Received spans that no series counts.", ("reason",)
+)
 ANOMALOUS_SPANS = SelfMetric(
-    "span2metrics_span_anomalies", "counter", "Spans that were counted although something about them is wrong.", ("reason",)
+    "span2metrics_span_anomalies",
+    "counter",
+    "Spans that were counted although something about them is wrong.",
+    ("reason",),
 )
 TRUNCATED_VALUES = SelfMetric(
     "span2metrics_truncated_values", "counter", "Label values that were cut, by label, once a span.", ("label",)
 )
 POLICY_ERRORS = SelfMetric(
-    "span2metrics_policy_errors", "counter", "Series that could not be named, by a bug; their spans are in overflow series."
+    "span2metrics_policy_errors",
+    "counter",
+    "Series that could not be named, by a bug; their spans are in overflow series.",
 )
 SERIES = SelfMetric("span2metrics_series", "gauge", "Live series, by family.", ("family",))
 RAW_KEYS = SelfMetric("span2metrics_raw_keys", "gauge", "Known keys of spans.")
@@ -143,7 +150,9 @@ RAW_KEY_BYTES = SelfMetric("span2metrics_raw_key_bytes", "gauge", "Memory of the
 CONTEXTS = SelfMetric("span2metrics_contexts", "gauge", "Known resources, told apart by the values that are read.")
 BIRTHS = SelfMetric("span2metrics_births", "counter", "Keys that were seen for the first time and had to be named.")
 INTAKE_BYTES = SelfMetric("span2metrics_intake_bytes", "gauge", "Bytes of requests that wait for their turn.")
-INTAKE_LIMIT = SelfMetric("span2metrics_intake_bytes_limit", "gauge", "Bytes that may wait; beyond, requests are refused.")
+INTAKE_LIMIT = SelfMetric(
+    "span2metrics_intake_bytes_limit", "gauge", "Bytes that may wait; beyond, requests are refused."
+)
 INGEST_SECONDS = SelfMetric(
     "span2metrics_ingest_seconds", "histogram", "From a request's arrival at the intake to its answer."
 )

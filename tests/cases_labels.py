@@ -100,12 +100,20 @@ LONG_VALUES = [
         truncated={"http_route": 2},
     ),
     Case(
-        "long values that differ behind the first kilobyte are told apart",
-        [SPAN.but(attributes={"http.route": "/" + "é" * 2_000 + end}) for end in "aab"],
-        {labels(http_route="/" + "é" * 2_000 + "a"): 2, labels(http_route="/" + "é" * 2_000 + "b"): 1},
-        plan(ROUTE, label_value_length=10_000),
+        "long values that differ at their end are told apart",
+        [SPAN.but(attributes={"http.route": "/" + "é" * 511 + end}) for end in "aab"],
+        {labels(http_route="/" + "é" * 511 + "a"): 2, labels(http_route="/" + "é" * 511 + "b"): 1},
+        plan(ROUTE, label_value_length=1024),
+    ),
+    Case(
+        "a long list is cut in its text",
+        [SPAN.but(attributes={"http.route": list(range(n))}) for n in (1_000, 10_000)],
+        {labels(http_route="[0,1,2,3,4,5,…"): 2},
+        SHORT,
+        truncated={"http_route": 2},
     ),
 ]
+
 DIMENSIONS = [
     Case(
         "a value comes from the span, then the resource",

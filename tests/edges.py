@@ -132,7 +132,9 @@ def intake_with(engine: Any, telemetry: Telemetry, max_bytes: int = 256 * MIB, *
 
 
 @asynccontextmanager
-async def http(*, engine: Any = None, limit: int = MIB, max_bytes: int = 256 * MIB, **config: Any) -> AsyncIterator[Edge]:
+async def http(
+    *, engine: Any = None, limit: int = MIB, max_bytes: int = 256 * MIB, **config: Any
+) -> AsyncIterator[Edge]:
     """OTLP/HTTP on a free port.  `config` as in HttpReceiver."""
     engine = engine or Engine(Plan())
     telemetry = Counts(engine if isinstance(engine, Engine) else None)

@@ -70,7 +70,7 @@ def budget(max_bytes: int = 256 * MIB) -> Intake:
     return intake_with(Told(), Counts(), max_bytes)
 
 
-# --- encodings ----------------------------------------------------------------------------------------------------------
+# --- encodings --------------------------------------------------------------------------------------------------------
 
 
 @each_way
@@ -94,7 +94,7 @@ def test_other_encodings_are_unsupported(given: str) -> None:
     assert given not in str(caught.value)
 
 
-# --- damage -------------------------------------------------------------------------------------------------------------
+# --- damage -----------------------------------------------------------------------------------------------------------
 
 
 @each_way
@@ -157,14 +157,12 @@ def test_members_without_end_are_malformed(encoding: str, member: bytes) -> None
         inflated(member * 10_001, encoding)
 
 
-# --- bounds -------------------------------------------------------------------------------------------------------------
+# --- bounds -----------------------------------------------------------------------------------------------------------
 
 
 @each_way
 @pytest.mark.parametrize("limit", [0, 1, 1000, INLINE_OUTPUT, 3 * MIB])
-def test_one_byte_beyond_the_limit_is_too_large(
-    encoding: str, compress: Callable[[bytes], bytes], limit: int
-) -> None:
+def test_one_byte_beyond_the_limit_is_too_large(encoding: str, compress: Callable[[bytes], bytes], limit: int) -> None:
     content = compress(bytes(limit + 1))
     assert inflated(content, encoding, limit + 1) == bytes(limit + 1)
     with pytest.raises(TooLarge) as caught:

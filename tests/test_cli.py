@@ -24,6 +24,14 @@ web: {listen_address: nowhere}
 """
 
 
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `main` puts there goes away again; what the tester has there does not count."""
+    for name in ("GRPC_VERBOSITY", "GRPC_EXPERIMENTS"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.delenv(flags.CONFIG_VARIABLE, raising=False)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "span2metrics.yaml"

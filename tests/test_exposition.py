@@ -259,7 +259,7 @@ def test_an_abandoned_page_leaves_the_next_one_whole() -> None:
     next(engine.render(Format.TEXT, NOW))
     half = engine.render(Format.TEXT, NOW)
     next(half)
-    half.close()
+    del half
     engine.consume(request([Placed(name="late")]), NOW)
     model = Oracle(Plan())
     model.consume(request([*MANY, Placed(name="late")]))

@@ -16,7 +16,7 @@ from span2metrics.faults import INTERVAL, FaultLog
 from span2metrics.intake import TURN_NS, Intake
 from span2metrics.names import RECEIVER_HTTP as HTTP
 from tests.conftest import Run
-from tests.edges import SECRET, SPAN, Counts, Told, intake_with, until
+from tests.edges import SECRET, SPAN, Counts, Told, intake_with
 
 
 def raising(error: Exception) -> Told:
@@ -30,7 +30,7 @@ def submitted(intake: Intake, *bodies: bytes) -> list[asyncio.Task[Any]]:
     return [asyncio.ensure_future(intake.submit(body, HTTP)) for body in bodies]
 
 
-# --- order and outcome ------------------------------------------------------------------------------------------------
+# --- order and outcome ----------------------------------------------------------------------------------------------
 
 
 def test_requests_are_applied_in_the_order_in_which_they_came(run: Run) -> None:
@@ -122,7 +122,7 @@ def test_the_time_from_arrival_to_answer_is_observed(run: Run) -> None:
     run(scenario())
 
 
-# --- those who leave or are late ----------------------------------------------------------------------------------------
+# --- those who leave or are late --------------------------------------------------------------------------------------
 
 
 def test_a_cancelled_caller_leaves_the_queue(run: Run) -> None:
@@ -166,7 +166,7 @@ def test_what_is_late_is_never_applied(run: Run) -> None:
     run(scenario())
 
 
-# --- the budget ---------------------------------------------------------------------------------------------------------
+# --- the budget -------------------------------------------------------------------------------------------------------
 
 
 def test_beyond_the_budget_requests_are_refused_until_there_is_room(run: Run) -> None:
@@ -224,7 +224,7 @@ def test_a_reservation_grows_beyond_the_budget_only_while_it_is_alone() -> None:
     assert intake.bytes == 0
 
 
-# --- turns --------------------------------------------------------------------------------------------------------------
+# --- turns ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_loop_has_its_turn_while_requests_wait(run: Run) -> None:
@@ -268,7 +268,7 @@ def test_short_requests_share_a_turn(run: Run) -> None:
     run(scenario())
 
 
-# --- start and stop -----------------------------------------------------------------------------------------------------
+# --- start and stop ---------------------------------------------------------------------------------------------------
 
 
 def test_it_takes_nothing_before_start_and_after_stop(run: Run) -> None:

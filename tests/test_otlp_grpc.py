@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import logging
 import random
 import socket
 import subprocess
@@ -24,7 +23,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from span2metrics import names
 from span2metrics.config.models import Endpoint, GrpcReceiver, Keepalive
-from span2metrics.errors import DecodeError, Overloaded, StartupError
+from span2metrics.errors import Overloaded, StartupError
 from span2metrics.receivers import arrivals
 from span2metrics.receivers.arrivals import Arrivals
 from span2metrics.receivers.otlp_grpc import SERVICE, OtlpGrpc
@@ -62,7 +61,7 @@ def refused(answer: Refusal | bytes) -> Refusal:
     return answer
 
 
-# --- what is taken ------------------------------------------------------------------------------------------------------
+# --- what is taken ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -112,7 +111,7 @@ def test_a_plain_message_that_begins_like_zlib_is_read_as_it_is(run: Run) -> Non
     run(scenario())
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -238,7 +237,7 @@ def test_a_call_without_a_message_is_malformed(run: Run) -> None:
     run(scenario())
 
 
-# --- those who leave ----------------------------------------------------------------------------------------------------
+# --- those who leave --------------------------------------------------------------------------------------------------
 
 
 def held_up(edge: Edge) -> Any:
@@ -297,7 +296,7 @@ def test_the_deadline_goes_along_to_the_intake(run: Run) -> None:
     run(scenario())
 
 
-# --- bounds -------------------------------------------------------------------------------------------------------------
+# --- bounds -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_bomb_is_refused_and_leaves_no_trace_in_memory(run: Run) -> None:
@@ -422,7 +421,7 @@ def test_many_large_messages_at_once_do_not_fill_the_memory(run: Run) -> None:
     run(scenario())
 
 
-# --- health -------------------------------------------------------------------------------------------------------------
+# --- health -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, GZIP], ids=str)
@@ -447,7 +446,7 @@ def test_the_health_service_does_not_know_other_services(run: Run) -> None:
     run(scenario())
 
 
-# --- start and stop -----------------------------------------------------------------------------------------------------
+# --- start and stop ---------------------------------------------------------------------------------------------------
 
 
 def receiver(endpoint: Endpoint) -> OtlpGrpc:

@@ -147,7 +147,7 @@ EVERYTHING = ExportTraceServiceRequest(
 )
 
 
-# --- what comes through -------------------------------------------------------------------------------------------------
+# --- what comes through -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("indent", [None, 1, "\t\r\n "], ids=["compact", "indented", "spread"])
@@ -286,7 +286,7 @@ def test_attributes_that_are_remembered_do_not_mix() -> None:
                 to_request(json.dumps(of_value(wrong)).encode())
 
 
-# --- what does not ------------------------------------------------------------------------------------------------------
+# --- what does not ----------------------------------------------------------------------------------------------------
 
 SPAN_PATH = "resourceSpans[0].scopeSpans[0].spans[0]"
 
@@ -343,7 +343,8 @@ SPAN_PATH = "resourceSpans[0].scopeSpans[0].spans[0]"
         (of_value({"bytesValue": 5}), f"{SPAN_PATH}.attributes[0].value.bytesValue must be a base64 string"),
         (
             of_value({"arrayValue": {"values": [{}, {"kvlistValue": {"values": [{"value": {"intValue": []}}]}}]}}),
-            f"{SPAN_PATH}.attributes[0].value.arrayValue.values[1].kvlistValue.values[0].value.intValue must be an integer",
+            f"{SPAN_PATH}.attributes[0].value.arrayValue.values[1].kvlistValue.values[0].value.intValue"
+            " must be an integer",
         ),
     ],
 )

@@ -83,7 +83,9 @@ def test_buckets_hold_the_durations_up_to_their_bound(server: Prometheus) -> Non
     for span in SPANS:
         counts[bisect_left(DEFAULT_BOUNDS_NS, span.end_ns - span.start_ns)] += 1
     by_bound = {float(le): value for (le,), value in answer.items()}
-    assert by_bound == dict(zip([*(ns / 1e9 for ns in DEFAULT_BOUNDS_NS), float("inf")], accumulate(counts), strict=True))
+    assert by_bound == dict(
+        zip([*(ns / 1e9 for ns in DEFAULT_BOUNDS_NS), float("inf")], accumulate(counts), strict=True)
+    )
 
 
 def test_what_was_received_is_what_was_aggregated_and_counted(server: Prometheus) -> None:

@@ -15,13 +15,15 @@ from collections.abc import Sequence
 from span2metrics.cli import flags
 from span2metrics.errors import ConfigError, StartupError
 
+_WITH_GRPC = ("serve", "demo")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command that `argv` (by default the process's) names; returns the exit code."""
-    # gRPC reads it when it is imported: lines of its core's own kind do not belong between ours, but for its errors.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         options = flags.parse(sys.argv[1:] if argv is None else argv)
+        if options.command in _WITH_GRPC:
+            importlib.import_module("span2metrics.grpc_core").prepare(os.environ)
         return int(importlib.import_module(f"{__name__}.{options.command}").run(options))
     except ConfigError as error:
         print(error, file=sys.stderr)

@@ -31,7 +31,8 @@ class Context:
     """What a resource and a scope say of their spans: the values that the plan reads, and no others.
 
     `resource` and `scope` are texts by the policy's attribute lists, "" for none; `resource_marks` and `scope_marks`
-    say what was done to each (`CUT`, `REPLACED`).  Contexts with equal values are one, whatever else their resources hold.  `head` is the policy's own: the service's rendered pair, made once.
+    say what was done to each (`CUT`, `REPLACED`).  Contexts with equal values are one, whatever else their
+    resources hold.  `head` is the policy's own: the service's rendered pair, made once.
     """
 
     number: int
@@ -53,9 +54,9 @@ class Context:
 class Names(NamedTuple):
     """Rendered labels of a key's series, each pair with a comma behind it, the status apart.
 
-    `calls` and `durations` are the texts; at `status_at` in both goes the status pair, which the core keeps as a number.
-    `zero` says how much of `calls` the sibling with status ERROR shows; -1: there is none.  So a sibling needs no text of
-    its own.
+    `calls` and `durations` are the texts; at `status_at` in both goes the status pair, which the core keeps as a
+    number.  `zero` says how much of `calls` the sibling with status ERROR shows; -1: there is none.  So a sibling needs
+    no text of its own.
     """
 
     calls: bytes
@@ -84,9 +85,9 @@ class Label(NamedTuple):
 class Policy:
     """Names series for a plan.
 
-    `span_attributes`, `resource_attributes` and `scope_attributes` are what the core must read, in the order in which it
-    must pass the values; the service's name is the resource's first.  `split` says that calls and durations have labels
-    of their own.  `labels` are all label names that may come from the traffic.
+    `span_attributes`, `resource_attributes` and `scope_attributes` are what the core must read, in the order in which
+    it must pass the values; the service's name is the resource's first.  `split` says that calls and durations have
+    labels of their own.  `labels` are all label names that may come from the traffic.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -113,7 +114,7 @@ class Policy:
         self.statuses = tuple(self._shown(names.STATUS_CODE, text) for text in names.STATUS_CODES)
 
     def _compiled(self, dimensions: Iterable[Dimension]) -> tuple[Label, ...]:
-        """Ready to look up; what a sibling at 0 does not carry comes last, so that its text is the beginning of another."""
+        """Ready to look up; what a sibling at 0 lacks comes last, so that its text is the beginning of another."""
         labels = [Label(d.label, tuple(self._places(d)), d.default, d.label not in self._zero_drop) for d in dimensions]
         return tuple(sorted(labels, key=lambda label: not label.in_zero))
 

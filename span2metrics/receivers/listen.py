@@ -80,7 +80,7 @@ def _addresses(host: str) -> Iterator[tuple[socket.AddressFamily, str, bool]]:
 
 def _reason(error: OSError) -> str:
     """The system's words alone; `create_server` adds its own, and resolving has negative numbers."""
-    return os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
 def _has_ipv6_loopback() -> bool:

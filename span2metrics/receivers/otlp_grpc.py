@@ -21,7 +21,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2
 
 from span2metrics import names
-from span2metrics.errors import DecodeError, StartupError, TooLarge
+from span2metrics.errors import DecodeError, Overloaded, StartupError, TooLarge
 from span2metrics.intake import Intake, Reservation
 from span2metrics.receivers import body, listen, reply
 from span2metrics.receivers.arrivals import Arrivals
@@ -54,11 +54,13 @@ class OtlpGrpc:
         self._health: Any = None
         self._server: Any = None
         self._active: set[asyncio.Task[object]] = set()
+        self._closing = False
         self.address = str(config.endpoint)
 
     async def start(self) -> None:
         """Raises `StartupError` where the address cannot be had; nothing is left open then."""
         addresses = self._addresses()
+        self._closing = False
         self._server = grpc.aio.server(options=self._options())
         self._health = health.aio.HealthServicer()
         self._server.add_generic_rpc_handlers((self._handlers(), _health_handlers(self._health)))
@@ -75,17 +77,19 @@ class OtlpGrpc:
         self.address = addresses[0]
 
     async def stop(self, grace: float) -> None:
-        """Takes no new calls, gives exports under way `grace` seconds, cuts the rest."""
+        """Refuses new exports (retryable), gives those under way `grace` seconds, cuts the rest.
+
+        gRPC's own grace would wait for watchers of the health service, who never end by themselves, and a second
+        `stop` beside it crashes (grpcio 1.85: the first one's end takes the server away from under the second).
+        """
         server, self._server = self._server, None
         if server is None:
             return
+        self._closing = True
         await self._health.enter_graceful_shutdown()
-        stopping = asyncio.ensure_future(server.stop(grace))
-        await asyncio.sleep(0)
         if self._active:
             await asyncio.wait(self._active, timeout=grace)
-        await server.stop(None)  # watchers of the health service never end by themselves
-        await stopping
+        await server.stop(None)
 
     def _addresses(self) -> list[str]:
         """Where to listen, found by listening there for a moment: gRPC itself would not say what is wrong."""
@@ -118,13 +122,15 @@ class OtlpGrpc:
         try:
             await self._apply(context)
         except Exception as error:
-            await _refuse(context, reply.to(error))
+            _refuse(context, reply.to(error))
         finally:
             self._active.discard(task)
         return b""
 
     async def _apply(self, context: Any) -> None:
         with self._refusals.counting():
+            if self._closing:
+                raise Overloaded("shutting down")
             message = await self._arrivals.read(context)
             encoding = _encoding(message)
             if not encoding and len(message) > self._limit:
@@ -157,9 +163,12 @@ def _encoding(message: bytes) -> str:
     return "deflate" if body.is_zlib(message) else ""
 
 
-async def _refuse(context: Any, answer: Reply) -> None:
-    details = () if answer.retry_after is None else (("grpc-status-details-bin", answer.status()),)
-    await context.abort(_STATUS_CODES[answer.code], answer.message, details)
+def _refuse(context: Any, answer: Reply) -> None:
+    """Sets what the call ends with.  `abort` would keep its exception, and by the traceback the message, in a cycle."""
+    context.set_code(_STATUS_CODES[answer.code])
+    context.set_details(answer.message)
+    if answer.retry_after is not None:
+        context.set_trailing_metadata((("grpc-status-details-bin", answer.status()),))
 
 
 def _health_handlers(servicer: Any) -> Any:

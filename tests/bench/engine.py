@@ -48,8 +48,12 @@ def unseen_rows(rounds: int) -> Iterator[Row]:
     }
     for what, shape in cases.items():
         requests = Builder(shape).requests(40)
-        samples = [cpu_of(lambda: fill(Engine(Plan(dimensions=DIMENSIONS[2])), requests)) for _ in range(rounds)]
+        samples = [unseen_cost(requests) for _ in range(rounds)]
         yield Row(what, statistics.median(samples) / (40 * 512) * 1e6, "us/span")
+
+
+def unseen_cost(requests: list[bytes]) -> float:
+    return cpu_of(lambda: fill(Engine(Plan(dimensions=DIMENSIONS[2])), requests))
 
 
 def json_rows(rounds: int) -> Iterator[Row]:
@@ -106,7 +110,9 @@ def page_rows(rounds: int) -> Iterator[Row]:
     for format in Format:
         samples = sum(chunk.count(b"\n") for chunk in engine.render(format, NOW))
         costs = [cpu_of(lambda: exhaust(engine.render(format, NOW))) for _ in range(rounds)]  # noqa: B023 - called at once
-        yield Row(f"render 100,000 label sets, {format.name.lower()}", statistics.median(costs) / samples * 1e6, "us/sample")
+        yield Row(
+            f"render 100,000 label sets, {format.name.lower()}", statistics.median(costs) / samples * 1e6, "us/sample"
+        )
 
 
 def fill(engine: Engine, requests: Iterable[bytes]) -> None:

@@ -53,7 +53,7 @@ def page_row(server: Server, name: str, accept: str, encoding: str, most: float,
 
 
 def answered_meanwhile(server: Server) -> tuple[int, int]:
-    """How many of 100 exports of 8 spans and of 100 health requests are answered between a page's first and last chunk."""
+    """How many of 100 exports and of 100 health requests are answered between a page's first and last chunk."""
     export = Builder(Shape(spans=8, width=2)).request()
     counts = {"exports": 0, "healthy": 0}
     first, last = threading.Event(), threading.Event()

@@ -1,7 +1,7 @@
 """Requests to measure with: seeded OTLP bodies like those that a fleet of instrumented services sends.
 
-About 455 bytes and 10 attributes a span; names, routes and services repeat, ids and threads do not.  `unseen` is the share
-of spans whose name nobody has seen before; `resources` how many pods (distinct resource bytes) a service has.
+About 455 bytes and 10 attributes a span; names, routes and services repeat, ids and threads do not.  `unseen` is
+the share of spans whose name nobody has seen before; `resources` how many pods (distinct resource bytes) a service has.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Servers under measurement: our daemon and, given its binary, the collector; each as a process with known addresses."""
+"""Servers under measurement: our daemon and, given its binary, the collector; each a process with known addresses."""
 
 from __future__ import annotations
 
