@@ -135,3 +135,14 @@ def test_resources_that_differ_in_what_nobody_reads_share_one_context() -> None:
         engine.consume(request([Placed(resource={"k8s.pod.uid": f"uid-{pod}"})]), NOW)
     assert engine.stats().contexts == 1
     assert engine.stats().births == 1
+
+
+def test_memory_of_resources_is_bounded_whatever_is_sent() -> None:
+    plan = Plan(raw_key_bytes=1 << 18, errors_zero=False, bounds_ns=(), exclude=frozenset({"service_name"}))
+    engine = Engine(plan)
+    template = request([Placed(service="id-000000")])
+    for n in range(20_000):
+        engine.consume(template.replace(b"id-000000", b"id-%06d" % n), NOW)
+        assert engine.stats().raw_key_bytes <= plan.raw_key_bytes
+    assert engine.stats().contexts < 5_000
+    assert page(engine, Format.TEXT).count(b"} 20000\n") == 3  # calls, the bucket +Inf, the count

@@ -353,6 +353,9 @@ def test_when_many_messages_fill_the_memory_all_on_their_way_are_cut(run: Run, m
         calls[0].message.set_result(b"x")
         assert await reads[0] == b"x"
         resident = 1051  # with what the intake holds the process has grown by 101
+        await until(lambda: watch._full)
+        with pytest.raises(Overloaded):
+            await watch.read(Sending())
         outcomes = await asyncio.gather(*reads[1:], return_exceptions=True)
         assert [type(outcome).__name__ for outcome in outcomes] == ["Overloaded"] * 3
         await until(lambda: given_back)
@@ -399,14 +402,14 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 def test_many_large_messages_at_once_do_not_fill_the_memory(run: Run) -> None:
-    """32 connections with 16 MiB each, 512 MiB in all, against a budget of 64 MiB."""
+    """32 connections with 15 MiB each, 480 MiB in all, against a budget of 64 MiB."""
     budget = 64 * MIB
 
     async def scenario() -> None:
-        async with over_grpc(limit=16 * MIB, max_bytes=budget) as edge:
+        async with over_grpc(limit=17 * MIB, max_bytes=budget) as edge:
             process, most = psutil.Process(), 0
             base = process.memory_info().rss
-            command = [sys.executable, "-c", FLOOD, edge.receiver.address, EXPORT, "32", "16"]
+            command = [sys.executable, "-c", FLOOD, edge.receiver.address, EXPORT, "32", "15"]
             flood = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
             output = asyncio.ensure_future(flood.communicate())
             while not output.done():
@@ -415,7 +418,9 @@ def test_many_large_messages_at_once_do_not_fill_the_memory(run: Run) -> None:
             answers = (await output)[0].decode().split()
             assert len(answers) == 32
             assert set(answers) <= {"INVALID_ARGUMENT", "UNAVAILABLE"}
-            assert most < 4 * budget
+            # gRPC holds what has arrived before anybody may refuse it, once as slices and once as bytes: without the
+            # watch on the memory this is 960 MiB.
+            assert most < 6 * budget
             assert edge.intake.bytes == 0
 
     run(scenario())

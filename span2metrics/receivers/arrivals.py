@@ -2,8 +2,10 @@
 
 It asks the sender for all of a message as soon as a handler waits for it, and does not say how large it is.  A few at
 once are harmless, as each is bounded; beyond `spare` of them the memory of the process is watched, and once it has
-grown by the intake's whole budget, what the intake holds included, all that are still on their way are told to come
-back.  A message that takes longer than `SECONDS` is given up too, so that nobody can hold memory by sending slowly.
+grown by `limit`, what the intake holds included, all that are still on their way are told to come back, and new ones
+before they begin.  That bounds a flood, not to the byte: gRPC reads on in its own threads while the loop is busy, and
+copies a whole message twice.  A message that takes longer than `SECONDS` is given up too, so that nobody can hold
+memory by sending slowly.
 
 Freed memory stays with the process, so the allocator is asked to give it back after such a cut: otherwise the next
 watch would begin too high.
@@ -45,10 +47,13 @@ class Arrivals:
         self._coming: set[asyncio.Timeout] = set()
         self._cut: set[asyncio.Timeout] = set()
         self._base = 0
+        self._full = False
         self._look: asyncio.TimerHandle | None = None
 
     async def read(self, context: Any) -> bytes:
         """The call's message.  Raises `Overloaded`, `Abandoned`, and `DecodeError` where none comes."""
+        if self._full:
+            raise Overloaded("too many requests at once")
         try:
             async with asyncio.timeout(SECONDS) as timer:
                 self._coming.add(timer)
@@ -75,9 +80,10 @@ class Arrivals:
     def _look_again(self) -> None:
         loop = asyncio.get_running_loop()
         if len(self._coming) <= self._spare:
-            self._look = None
+            self._look, self._full = None, False
             return
-        if self._resident() - self._base > self._limit:
+        self._full = self._resident() - self._base > self._limit
+        if self._full:
             for timer in self._coming - self._cut:
                 timer.reschedule(loop.time())
             self._cut |= self._coming

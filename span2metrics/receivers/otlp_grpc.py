@@ -37,6 +37,8 @@ HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 
 _GZIP: Final = b"\x1f\x8b"
 _HEALTH_LIMIT: Final = 4096
+#: Seconds for NOT_SERVING to reach those who watch, before their streams are cut.
+_FAREWELL: Final = 0.05
 _STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -50,7 +52,7 @@ class OtlpGrpc:
         self._wire_limit = max_request_size + max_request_size // 4
         self._intake = intake
         self._refusals = Refusals(names.RECEIVER_GRPC, telemetry)
-        self._arrivals = Arrivals(intake.limit, max(1, intake.limit // self._wire_limit), lambda: intake.bytes)
+        self._arrivals = Arrivals(intake.limit // 2, max(1, intake.limit // self._wire_limit), lambda: intake.bytes)
         self._health: Any = None
         self._server: Any = None
         self._active: set[asyncio.Task[object]] = set()
@@ -89,6 +91,7 @@ class OtlpGrpc:
         await self._health.enter_graceful_shutdown()
         if self._active:
             await asyncio.wait(self._active, timeout=grace)
+        await asyncio.sleep(min(grace, _FAREWELL))
         await server.stop(None)
 
     def _addresses(self) -> list[str]:
