@@ -102,7 +102,8 @@ const provider = new NodeTracerProvider({
 });
 const tracer = provider.getTracer('tests');
 for (let n = 0; n < count; n++) {
-  const span = tracer.startSpan('pay', { kind: SpanKind.SERVER, attributes: { n, half: n / 2, ok: true, list: ['a', 'é'] } });
+  const attributes = { n, half: n / 2, ok: true, list: ['a', 'é'] };
+  const span = tracer.startSpan('pay', { kind: SpanKind.SERVER, attributes });
   if (n % 10 === 0) span.setStatus({ code: SpanStatusCode.ERROR });
   span.addEvent('paid', { amount: n });
   span.end();

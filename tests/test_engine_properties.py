@@ -16,7 +16,7 @@ from tests.oracle import Oracle
 from tests.payloads import ERROR, NOW, SERVER, Placed, backwards, placed_spans, plans, request
 
 ENGINE = settings(
-    max_examples=400,
+    max_examples=250,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],  # explaining a failure takes minutes
     suppress_health_check=[HealthCheck.too_slow],
 )

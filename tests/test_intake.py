@@ -141,7 +141,7 @@ def test_a_cancelled_caller_leaves_the_queue(run: Run) -> None:
 
 def test_a_caller_cancelled_after_its_request_was_applied_is_not_abandoned(run: Run) -> None:
     async def scenario() -> None:
-        engine, telemetry = Told(lambda _: asyncio.get_running_loop().call_soon(task.cancel) and None), Counts()
+        engine, telemetry = Told(lambda _: void(asyncio.get_running_loop().call_soon(task.cancel))), Counts()
         intake = intake_with(engine, telemetry)
         (task,) = submitted(intake, b"a")
         await asyncio.wait([task])

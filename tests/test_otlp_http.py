@@ -7,39 +7,28 @@ import gzip
 import io
 import json
 import logging
-import socket
 import zlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
-import aiohttp
-import psutil
 import pytest
 import uvloop
 from backports import zstd
 from google.rpc.status_pb2 import Status
 
 from span2metrics import names
-from span2metrics.config.models import Cors, Endpoint, HttpReceiver
-from span2metrics.errors import Overloaded, StartupError
+from span2metrics.errors import Overloaded
 from span2metrics.receivers import otlp_http
-from span2metrics.receivers.otlp_http import OtlpHttp
 from tests.conftest import Run
 from tests.edges import (
     JSON,
-    LOCAL,
-    MIB,
     PROTOBUF,
     SECRET,
     SPAN,
     Answer,
-    Counts,
     Edge,
     Told,
     http,
-    intake_with,
     on_loop,
-    until,
 )
 from tests.test_otlp_json import EVERYTHING, as_json, of_span
 
@@ -213,7 +202,7 @@ def test_lack_of_room_and_our_own_faults_say_when_to_come_back(
             async def submit(*_: object, **__: object) -> None:
                 raise error
 
-            edge.intake.submit = submit  # type: ignore[method-assign]
+            edge.intake.submit = submit  # type: ignore[method-assign, assignment]
             answer = await edge.post(SPAN if headers is PROTOBUF else SPAN_JSON, headers)
             assert answer.status == 503
             assert answer.headers["Retry-After"] == retry_after
@@ -329,324 +318,3 @@ async def raw(edge: Edge, request: bytes) -> bytes:
     answer = await reader.read()
     writer.close()
     return answer
-
-
-# --- cross-origin -----------------------------------------------------------------------------------------------------
-
-PAGE = "https://app.example.com"
-PREFLIGHT = {"Origin": PAGE, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-
-
-@pytest.mark.parametrize("origins", [(PAGE,), ("https://other.example", PAGE), ("*",)])
-def test_pages_of_listed_origins_may_send(run: Run, origins: tuple[str, ...]) -> None:
-    async def scenario() -> None:
-        async with http(cors=Cors(allowed_origins=origins, allowed_headers=("X-Token",), max_age=60)) as edge:
-            preflight = await edge.post(b"", PREFLIGHT, method="OPTIONS")
-            assert preflight.status == 204
-            assert {k: v for k, v in preflight.headers.items() if k.startswith("Access-Control-")} == {
-                "Access-Control-Allow-Origin": PAGE,
-                "Access-Control-Allow-Methods": "POST",
-                "Access-Control-Allow-Headers": "content-type, content-encoding, x-token",
-                "Access-Control-Max-Age": "60",
-                "Access-Control-Expose-Headers": "Retry-After",
-            }
-            for body, status in ((SPAN, 200), (b"\xff", 400)):
-                answer = await edge.post(body, {**PROTOBUF, "Origin": PAGE})
-                assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (status, PAGE)
-                assert answer.headers["Vary"] == "Origin"
-
-    run(scenario())
-
-
-def test_pages_of_other_origins_get_no_leave(run: Run) -> None:
-    async def scenario() -> None:
-        async with http(cors=Cors(allowed_origins=(PAGE,))) as edge:
-            for headers in (PREFLIGHT | {"Origin": f"{PAGE}.evil"}, {}):
-                answer = await edge.post(b"", headers, method="OPTIONS")
-                assert answer.status == 204
-                assert not [name for name in answer.headers if name.startswith("Access-Control-")]
-            assert edge.outcomes == {}
-
-    run(scenario())
-
-
-# --- bounds -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_declared_size_beyond_the_limit_is_refused_before_the_body_comes(run: Run) -> None:
-    async def scenario() -> None:
-        async with http(limit=1000) as edge:
-            head = "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
-            head += "Content-Length: {}\r\n\r\n"
-            host, port = edge.receiver.address.split(":")
-            reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(head.format(5 << 30).encode())
-            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413 ")
-            writer.close()
-            assert edge.outcomes == {names.TOO_LARGE: 1}
-
-    run(scenario())
-
-
-def test_a_sender_that_asks_first_is_told_to_go_on(run: Run) -> None:
-    async def scenario() -> None:
-        async with http(limit=1000) as edge:
-            head = (
-                "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
-                "Expect: 100-continue\r\nContent-Length: {}\r\n\r\n"
-            )
-            host, port = edge.receiver.address.split(":")
-            reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(head.format(len(SPAN)).encode())
-            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
-            writer.write(SPAN)
-            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
-            writer.write(head.format(1001).encode())
-            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413 ")
-            writer.close()
-
-    run(scenario())
-
-
-def test_a_chunked_body_is_refused_where_it_passes_the_limit(run: Run) -> None:
-    given = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal given
-        while True:
-            given += 65536
-            yield bytes(65536)
-
-    async def scenario() -> None:
-        async with http(limit=MIB) as edge:
-            try:
-                assert (await edge.post(endless())).status == 413
-            except (OSError, aiohttp.ClientError):
-                pass  # the sender noticed the end of the connection before the answer
-            await until(lambda: edge.outcomes == {names.TOO_LARGE: 1})
-            assert edge.intake.bytes == 0
-
-    run(scenario())
-
-
-def test_a_bomb_is_refused_and_leaves_no_trace_in_memory(run: Run) -> None:
-    limit = 64 * MIB
-    compressor = zlib.compressobj(9, wbits=31)
-    bomb = b"".join(compressor.compress(bytes(MIB)) for _ in range(192)) + compressor.flush()
-
-    async def scenario() -> None:
-        async with http(limit=limit) as edge:
-            process = psutil.Process()
-            before = process.memory_info().rss
-            answer = await edge.post(io.BytesIO(bomb), encoded("gzip"))
-            assert answer.status == 413
-            assert process.memory_info().rss - before < 100 * MIB
-            assert edge.intake.bytes == 0
-
-    run(scenario())
-
-
-def test_bodies_on_their_way_share_the_budget(run: Run) -> None:
-    """Many senders of large bodies at once: some are taken, the others told to come back, and the budget holds."""
-    body = SPAN * (MIB // len(SPAN))
-
-    async def scenario() -> None:
-        async with http(limit=MIB, max_bytes=4 * MIB) as edge:
-            most = 0
-            charge = edge.intake.charge
-
-            def watched(more: int, own: int) -> None:
-                nonlocal most
-                charge(more, own)
-                most = max(most, edge.intake.bytes)
-
-            edge.intake.charge = watched  # type: ignore[method-assign]
-            compressed = gzip.compress(body)
-            sends = [edge.post(io.BytesIO(body)) for _ in range(16)]
-            sends += [edge.post(io.BytesIO(compressed), encoded("gzip")) for _ in range(16)]
-            answers = [answer.status for answer in await asyncio.gather(*sends)]
-            assert set(answers) <= {200, 503}
-            assert answers.count(200) >= 1
-            assert most <= 4 * MIB
-            assert edge.outcomes.get(names.OVERLOADED, 0) == answers.count(503)
-            assert edge.outcomes[names.ACCEPTED] == answers.count(200)
-            assert edge.intake.bytes == 0
-
-    run(scenario())
-
-
-def test_a_body_that_does_not_come_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_http, "BODY_SECONDS", 0.05)
-    monkeypatch.setattr(otlp_http, "LINGER_SECONDS", 0.01)
-
-    async def scenario() -> None:
-        async with http() as edge:
-            answer = await raw(
-                edge,
-                b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
-                b"Content-Length: 100\r\n\r\nabc",
-            )
-            assert answer.startswith(b"HTTP/1.1 503 ")
-            assert b"Retry-After: 1\r\n" in answer
-            assert edge.outcomes == {names.ABANDONED: 1}
-            assert edge.intake.bytes == 0
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("rest", [b"zz\r\n", b"5\r\nab"], ids=["no size", "cut"])
-def test_a_badly_framed_body_is_malformed_or_abandoned(run: Run, rest: bytes) -> None:
-    async def scenario() -> None:
-        async with http() as edge:
-            host, port = edge.receiver.address.split(":")
-            _, writer = await asyncio.open_connection(host, int(port))
-            writer.write(
-                b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
-                b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"
-            )
-            await until(lambda: edge.intake.bytes == 2)
-            writer.write(rest)
-            writer.write_eof()
-            await until(lambda: sum(edge.outcomes.values()))
-            assert edge.outcomes.keys() <= {names.MALFORMED, names.ABANDONED}
-            writer.close()
-            assert edge.received == 0
-
-    run(scenario())
-
-
-# --- those who hang up ------------------------------------------------------------------------------------------------
-
-
-def test_a_sender_that_hangs_up_while_sending_is_counted_as_gone(run: Run) -> None:
-    async def scenario() -> None:
-        async with http() as edge:
-            host, port = edge.receiver.address.split(":")
-            _, writer = await asyncio.open_connection(host, int(port))
-            writer.write(
-                b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
-                b"Content-Length: 100\r\n\r\nabc"
-            )
-            await until(lambda: edge.intake.bytes == 3)
-            writer.transport.abort()
-            await until(lambda: edge.outcomes == {names.ABANDONED: 1})
-            assert edge.intake.bytes == 0
-
-    run(scenario())
-
-
-def test_a_sender_that_hangs_up_while_it_waits_takes_its_request_along(run: Run) -> None:
-    async def scenario() -> None:
-        async with http() as edge:
-            turn = edge.intake._take_turn
-            edge.intake._take_turn = lambda: None  # type: ignore[method-assign]
-            host, port = edge.receiver.address.split(":")
-            _, writer = await asyncio.open_connection(host, int(port))
-            writer.write(
-                b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
-                + b"Content-Length: %d\r\n\r\n" % len(SPAN)
-                + SPAN
-            )
-            await until(lambda: edge.intake.bytes == len(SPAN))
-            writer.transport.abort()
-            await until(lambda: edge.outcomes == {names.ABANDONED: 1})
-            turn()
-            assert (edge.received, edge.intake.bytes) == (0, 0)
-
-    run(scenario())
-
-
-# --- start and stop ---------------------------------------------------------------------------------------------------
-
-
-def receiver(endpoint: Endpoint) -> OtlpHttp:
-    telemetry = Counts()
-    return OtlpHttp(HttpReceiver(endpoint=endpoint), intake_with(Told(), telemetry), telemetry, max_request_size=MIB)
-
-
-def test_a_port_in_use_is_one_clear_line(run: Run) -> None:
-    async def scenario() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-            with pytest.raises(StartupError) as caught:
-                await receiver(Endpoint("127.0.0.1", port)).start()
-        assert str(caught.value) == f"receivers.otlp.http: cannot listen on 127.0.0.1:{port}: address already in use"
-
-    run(scenario())
-
-
-def test_localhost_is_both_loopbacks_on_one_port(run: Run) -> None:
-    async def scenario() -> None:
-        async with http(endpoint=Endpoint("localhost", 0)) as edge:
-            port = edge.receiver.address.rpartition(":")[2]
-            assert edge.receiver.address == f"127.0.0.1:{port}"
-            for host in ("127.0.0.1", "::1") if has_ipv6() else ("127.0.0.1",):
-                _, writer = await asyncio.open_connection(host, int(port))
-                writer.close()
-
-    run(scenario())
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    except (OSError, aiohttp.ClientError):
-        return False
-
-
-def test_stop_is_safe_without_start_and_twice_and_frees_the_port(run: Run) -> None:
-    async def scenario() -> None:
-        one = receiver(LOCAL)
-        await one.stop(1)
-        await one.start()
-        port = int(one.address.rpartition(":")[2])
-        await one.stop(1)
-        await one.stop(1)
-        again = receiver(Endpoint("127.0.0.1", port))
-        await again.start()
-        await again.stop(1)
-
-    run(scenario())
-
-
-def test_a_stop_lets_what_is_under_way_come_to_its_end(run: Run) -> None:
-    async def scenario() -> None:
-        async with http() as edge:
-            half = asyncio.Event()
-
-            async def slowly() -> AsyncIterator[bytes]:
-                yield SPAN[:5]
-                await half.wait()
-                yield SPAN[5:]
-
-            sending = asyncio.ensure_future(edge.post(slowly()))
-            await until(lambda: edge.intake.bytes == 5)
-            stopping = asyncio.ensure_future(edge.receiver.stop(30))
-            await asyncio.sleep(0)
-            half.set()
-            answer = await sending
-            await stopping
-            assert (answer.status, edge.received) == (200, 1)
-            assert answer.headers["Connection"] == "close"
-
-    run(scenario())
-
-
-def test_a_stop_cuts_what_does_not_end(run: Run) -> None:
-    async def scenario() -> None:
-        async with http() as edge:
-
-            async def never() -> AsyncIterator[bytes]:
-                yield SPAN[:5]
-                await asyncio.Event().wait()
-
-            sending: asyncio.Future[Any] = asyncio.ensure_future(edge.post(never()))
-            await until(lambda: edge.intake.bytes == 5)
-            await edge.receiver.stop(0)
-            await until(lambda: edge.outcomes == {names.ABANDONED: 1})
-            with pytest.raises((OSError, aiohttp.ClientError)):
-                await sending
-            assert edge.intake.bytes == 0
-
-    run(scenario())

@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-
-from prometheus_client.metrics_core import Metric
+from typing import TYPE_CHECKING
 
 from span2metrics.engine.plan import Format
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
 #: `# TYPE` of the text format, by kind of family.  The kinds that are missing have no form that both formats share.
 _TEXT_KINDS = {

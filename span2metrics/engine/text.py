@@ -59,6 +59,9 @@ def cut(text: str, limit: int) -> str:
 
 
 def bound_text(nanoseconds: int, unit: int) -> str:
-    """A bucket's bound in units of so many nanoseconds, as OpenMetrics' canonical number: `0.002`, `1.0`, `15.0`."""
-    text = double_text(nanoseconds / unit)
-    return text if "." in text or "e" in text else f"{text}.0"
+    """A bucket's bound in units of so many nanoseconds, as OpenMetrics' canonical number: `0.002`, `1.0`, `5e-05`, `1e+06`."""
+    value = nanoseconds / unit
+    digits, point = _shortest(value)
+    if point <= 6:
+        return repr(value)
+    return f"{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e+{point - 1:02d}"

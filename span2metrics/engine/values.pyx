@@ -70,9 +70,14 @@ cdef int set_message(Value* out, uint8_t kind, Cursor data, list merged) except 
 
 
 cdef Cursor concatenated(Cursor a, Cursor b, list merged) except *:
-    """Two parts of one message as one: in protobuf, bytes after bytes is merging.  `merged` keeps the copy alive."""
+    """Two parts of one message as one: in protobuf, bytes after bytes is merging.  `merged` keeps the copy alive.
+
+    Each must be whole by itself: together they could hide that the first runs into the second.
+    """
     cdef bytes joined = a.at[:a.end - a.at] + b.at[:b.end - b.at]
     cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(joined)
+    check_fields(a)
+    check_fields(b)
     merged.append(joined)
     return Cursor(start, start + PyBytes_GET_SIZE(joined))
 

@@ -55,14 +55,20 @@ cdef inline int read_varint(Cursor* c, uint64_t* out) except -1:
 
 
 cdef inline int read_tag(Cursor* c, uint32_t* out) except -1:
+    read_any_tag(c, out)
+    if out[0] < 8:
+        return malformed(c, "a field has number 0")
+    return 0
+
+
+cdef inline int read_any_tag(Cursor* c, uint32_t* out) except -1:
+    """As inside of unknown groups, where protobuf's own parser takes number 0 too."""
     cdef uint64_t value
     if c.at < c.end and c.at[0] < 0x80:
         value = c.at[0]
         c.at += 1
     else:
         read_long_varint(c, &value, 5, 0xFFFFFFFF)
-    if value < 8:
-        return malformed(c, "a field has number 0")
     out[0] = <uint32_t>value
     return 0
 
@@ -123,7 +129,16 @@ cdef int skip_group(Cursor* c, uint32_t number, int depth) except -1:
     if depth > MAX_DEPTH:
         return malformed(c, "groups are nested too deep")
     while True:
-        read_tag(c, &tag)
+        read_any_tag(c, &tag)
         if tag & 7 == END_GROUP:
             return 0 if tag >> 3 == number else malformed(c, "a group ends with another's number")
         skip(c, tag, depth)
+
+
+cdef int check_fields(Cursor c) except -1:
+    """Whether a message's own fields are whole; what they hold is not looked at."""
+    cdef uint32_t tag = 0
+    while c.at < c.end:
+        read_tag(&c, &tag)
+        skip(&c, tag)
+    return 0

@@ -1,0 +1,342 @@
+"""OTLP/gRPC at its limits: bounds, health, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import grpc.aio
+import psutil
+import pytest
+import uvloop
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from span2metrics import names
+from span2metrics.config.models import Endpoint, GrpcReceiver, Keepalive
+from span2metrics.errors import Overloaded, StartupError
+from span2metrics.receivers import arrivals
+from span2metrics.receivers.arrivals import Arrivals
+from span2metrics.receivers.otlp_grpc import SERVICE, OtlpGrpc
+from tests.conftest import Run
+from tests.edges import (
+    EXPORT,
+    LOCAL,
+    MIB,
+    SPAN,
+    Counts,
+    Edge,
+    Refusal,
+    Told,
+    intake_with,
+    on_loop,
+    over_grpc,
+    until,
+)
+
+GZIP = grpc.Compression.Gzip
+UNAVAILABLE, TOO_LARGE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@pytest.fixture
+def run() -> Run:
+    """On the daemon's loop."""
+    return on_loop(uvloop.new_event_loop)
+
+
+def refused(answer: Refusal | bytes) -> Refusal:
+    assert isinstance(answer, Refusal)
+    return answer
+
+
+def held_up(edge: Edge) -> Any:
+    """Keeps the intake from its turns; the result is a turn."""
+    turn = edge.intake._take_turn
+    edge.intake._take_turn = lambda: None  # type: ignore[method-assign]
+    return turn
+
+
+# --- bounds -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_bomb_is_refused_and_leaves_no_trace_in_memory(run: Run) -> None:
+    compressor = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(compressor.compress(bytes(MIB)) for _ in range(192)) + compressor.flush()
+
+    async def scenario() -> None:
+        async with over_grpc(limit=64 * MIB) as edge:
+            process = psutil.Process()
+            before = process.memory_info().rss
+            answer = refused(await edge.export(bomb))
+            assert (answer.code, answer.trailers) == (TOO_LARGE, {})
+            assert process.memory_info().rss - before < 100 * MIB
+            assert edge.intake.bytes == 0
+
+    run(scenario())
+
+
+class Sending:
+    """A call whose message comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.message: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def read(self) -> Any:
+        return await self.message
+
+
+def test_while_few_messages_are_on_their_way_nobody_looks_at_the_memory(run: Run) -> None:
+    async def scenario() -> None:
+        looks: list[int] = []
+        watch = Arrivals(100, 2, lambda: 0, lambda: looks.append(0) or 0)
+        calls = [Sending() for _ in range(2)]
+        reads = [asyncio.ensure_future(watch.read(call)) for call in calls]
+        await asyncio.sleep(0)
+        for call in calls:
+            call.message.set_result(b"x")
+        assert await asyncio.gather(*reads) == [b"x", b"x"]
+        assert looks == []
+
+    run(scenario())
+
+
+def test_when_many_messages_fill_the_memory_all_on_their_way_are_cut(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back: list[int] = []
+    monkeypatch.setattr("span2metrics.memory.give_back", lambda: given_back.append(1))
+
+    async def scenario() -> None:
+        resident, counted = 1000, 50
+        watch = Arrivals(100, 2, lambda: counted, lambda: resident)
+        calls = [Sending() for _ in range(4)]
+        reads = [asyncio.ensure_future(watch.read(call)) for call in calls]
+        await until(lambda: watch._look)
+        calls[0].message.set_result(b"x")
+        assert await reads[0] == b"x"
+        resident = 1051  # with what the intake holds the process has grown by 101
+        await until(lambda: watch._full)
+        with pytest.raises(Overloaded):
+            await watch.read(Sending())
+        outcomes = await asyncio.gather(*reads[1:], return_exceptions=True)
+        assert [type(outcome).__name__ for outcome in outcomes] == ["Overloaded"] * 3
+        await until(lambda: given_back)
+        await until(lambda: watch._look is None)
+        assert not watch._coming
+        again = asyncio.ensure_future(watch.read(calls[0]))
+        assert await again == b"x"
+
+    run(scenario())
+
+
+def test_a_message_that_does_not_come_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "SECONDS", 0.05)
+
+    async def never() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    async def scenario() -> None:
+        async with over_grpc() as edge:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await edge.channel.stream_unary(EXPORT)(never())
+            assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+            await until(lambda: edge.outcomes == {names.ABANDONED: 1})
+
+    run(scenario())
+
+
+FLOOD = """
+import asyncio, os, sys, grpc.aio
+async def one(address, method, body):
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        try:
+            await channel.unary_unary(method)(body, timeout=60)
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+        return "OK"
+async def main(address, method, count, size):
+    body = b"\\x7a" + os.urandom(1 << 20) * int(size)
+    print(*await asyncio.gather(*(one(address, method, body) for _ in range(int(count)))))
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_many_large_messages_at_once_do_not_fill_the_memory(run: Run) -> None:
+    """32 connections with 15 MiB each, 480 MiB in all, against a budget of 64 MiB."""
+    budget = 64 * MIB
+
+    async def scenario() -> None:
+        async with over_grpc(limit=17 * MIB, max_bytes=budget) as edge:
+            process, most = psutil.Process(), 0
+            base = process.memory_info().rss
+            command = [sys.executable, "-c", FLOOD, edge.receiver.address, EXPORT, "32", "15"]
+            flood = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+            output = asyncio.ensure_future(flood.communicate())
+            while not output.done():
+                most = max(most, process.memory_info().rss - base)
+                await asyncio.sleep(0.005)
+            answers = (await output)[0].decode().split()
+            assert len(answers) == 32
+            assert set(answers) <= {"INVALID_ARGUMENT", "UNAVAILABLE"}
+            # gRPC holds what has arrived before anybody may refuse it, once as slices and once as bytes: without the
+            # watch on the memory this is 960 MiB.
+            assert most < 6 * budget
+            assert edge.intake.bytes == 0
+
+    run(scenario())
+
+
+# --- health -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, GZIP], ids=str)
+@pytest.mark.parametrize("service", ["", SERVICE])
+def test_the_health_service_says_serving(run: Run, service: str, compression: Any) -> None:
+    async def scenario() -> None:
+        async with over_grpc() as edge:
+            check = health_pb2_grpc.HealthStub(edge.channel).Check
+            answer = await check(health_pb2.HealthCheckRequest(service=service), compression=compression)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+    run(scenario())
+
+
+def test_the_health_service_does_not_know_other_services(run: Run) -> None:
+    async def scenario() -> None:
+        async with over_grpc() as edge:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await health_pb2_grpc.HealthStub(edge.channel).Check(health_pb2.HealthCheckRequest(service="x"))
+            assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+    run(scenario())
+
+
+# --- start and stop ---------------------------------------------------------------------------------------------------
+
+
+def receiver(endpoint: Endpoint) -> OtlpGrpc:
+    telemetry = Counts()
+    return OtlpGrpc(GrpcReceiver(endpoint=endpoint), intake_with(Told(), telemetry), telemetry, max_request_size=MIB)
+
+
+def test_a_stop_tells_watchers_and_does_not_wait_for_them(run: Run) -> None:
+    async def scenario() -> None:
+        async with over_grpc() as edge:
+            watch = health_pb2_grpc.HealthStub(edge.channel).Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+            seen = [(await watch.read()).status]
+            stopping = asyncio.ensure_future(edge.receiver.stop(3600))
+            seen.append((await watch.read()).status)
+            await stopping
+            assert seen == [health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
+
+    run(scenario())
+
+
+def test_a_stop_lets_exports_under_way_come_to_their_end(run: Run) -> None:
+    async def scenario() -> None:
+        async with over_grpc() as edge:
+            turn = held_up(edge)
+            call = edge.channel.unary_unary(EXPORT)(SPAN)
+            await until(lambda: edge.intake.bytes)
+            stopping = asyncio.ensure_future(edge.receiver.stop(3600))
+            await asyncio.sleep(0.01)
+            turn()
+            assert await call == b""
+            await stopping
+            assert edge.received == 1
+
+    run(scenario())
+
+
+def test_a_stop_cuts_what_does_not_end(run: Run) -> None:
+    async def scenario() -> None:
+        async with over_grpc() as edge:
+            held_up(edge)
+            call = asyncio.ensure_future(edge.export(SPAN))
+            await until(lambda: edge.intake.bytes)
+            await edge.receiver.stop(0)
+            assert refused(await call).code in (UNAVAILABLE, grpc.StatusCode.CANCELLED)
+            assert edge.outcomes == {names.ABANDONED: 1}
+            assert (edge.received, edge.intake.bytes) == (0, 0)
+
+    run(scenario())
+
+
+def test_a_port_in_use_is_one_clear_line(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(StartupError) as caught:
+                await receiver(Endpoint("127.0.0.1", port)).start()
+        assert str(caught.value) == f"receivers.otlp.grpc: cannot listen on 127.0.0.1:{port}: address already in use"
+
+    run(scenario())
+    assert capfd.readouterr().err == ""
+
+
+def test_a_second_receiver_on_the_same_port_does_not_start(run: Run) -> None:
+    async def scenario() -> None:
+        async with over_grpc() as edge:
+            port = int(edge.receiver.address.rpartition(":")[2])
+            with pytest.raises(StartupError):
+                await receiver(Endpoint("127.0.0.1", port)).start()
+            assert await edge.export(SPAN) == b""
+
+    run(scenario())
+
+
+def test_localhost_is_both_loopbacks_on_one_port(run: Run) -> None:
+    async def scenario() -> None:
+        async with over_grpc(endpoint=Endpoint("localhost", 0)) as edge:
+            port = edge.receiver.address.rpartition(":")[2]
+            assert edge.receiver.address == f"127.0.0.1:{port}"
+            for host in ("127.0.0.1", "[::1]") if socket.has_dualstack_ipv6() else ("127.0.0.1",):
+                async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+                    assert await channel.unary_unary(EXPORT)(SPAN) == b""
+            assert edge.received == 1 + socket.has_dualstack_ipv6()
+
+    run(scenario())
+
+
+def test_no_host_is_every_interface(run: Run) -> None:
+    async def scenario() -> None:
+        async with over_grpc(endpoint=Endpoint("", 0)) as edge:
+            port = edge.receiver.address.rpartition(":")[2]
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                assert await channel.unary_unary(EXPORT)(SPAN) == b""
+
+    run(scenario())
+
+
+def test_stop_is_safe_without_start_and_twice_and_frees_the_port(run: Run) -> None:
+    async def scenario() -> None:
+        one = receiver(LOCAL)
+        await one.stop(1)
+        await one.start()
+        port = int(one.address.rpartition(":")[2])
+        await one.stop(1)
+        await one.stop(1)
+        again = receiver(Endpoint("127.0.0.1", port))
+        await again.start()
+        await again.stop(1)
+
+    run(scenario())
+
+
+def test_old_connections_are_closed_and_no_request_is_lost(run: Run) -> None:
+    async def scenario() -> None:
+        async with over_grpc(keepalive=Keepalive(max_connection_age=0.1)) as edge:
+            states = []
+            for _ in range(20):
+                assert await edge.export(SPAN, wait_for_ready=True) == b""
+                states.append(edge.channel.get_state())
+                await asyncio.sleep(0.02)
+            assert edge.received == 20
+            await until(lambda: edge.channel.get_state() == grpc.ChannelConnectivity.IDLE)
+
+    run(scenario())
