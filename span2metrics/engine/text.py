@@ -59,7 +59,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def bound_text(nanoseconds: int, unit: int) -> str:
-    """A bucket's bound in units of so many nanoseconds, as OpenMetrics' canonical number: `0.002`, `1.0`, `5e-05`, `1e+06`."""
+    """A bound in units of so many nanoseconds, as OpenMetrics' canonical number: `0.002`, `1.0`, `5e-05`, `1e+06`."""
     value = nanoseconds / unit
     digits, point = _shortest(value)
     if point <= 6:
