@@ -49,7 +49,7 @@ class Daemon:
         #: Why the daemon takes no spans; None while it does.
         self.unready: str | None = "not started"
         self._engine = Engine(compile_plan(config))
-        self._telemetry = _ScrapeWatch(self._engine, version=version)
+        self._telemetry = ScrapeWatch(self._engine, version=version)
         limit = memory.intake_limit(config.intake.max_bytes)
         self._intake = Intake(self._engine, self._telemetry, max_bytes=limit)
         self._receivers = _receivers(config, self._intake, self._telemetry)
@@ -117,7 +117,7 @@ class Daemon:
         return cut
 
 
-class _ScrapeWatch(Telemetry):
+class ScrapeWatch(Telemetry):
     """Telemetry that the daemon can ask to tell of the next whole scrape."""
 
     _since = float("inf")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from span2metrics import config, demo
+from span2metrics import config, demo, logs
 from span2metrics.cli import flags, main
 
 BROKEN = """\
@@ -211,6 +211,8 @@ def test_the_help_page_tells_the_defaults_in_force(capsys: pytest.CaptureFixture
     for value in (*endpoints, held.web.telemetry_path, held.web.exporter_telemetry_path):
         assert f"({value})" in page
     assert str(held.web.listen_address) == flags.DEFAULT_ADDRESS
+    assert f"{{{','.join(logs.LEVELS)}}}" in page
+    assert f"{{{','.join(logs.FORMATS)}}}" in page
 
 
 def test_the_demos_help_page_tells_the_defaults_in_force(capsys: pytest.CaptureFixture[str]) -> None:

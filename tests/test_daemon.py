@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from span2metrics import names
 from span2metrics.cli import main
 from span2metrics.config import load
-from span2metrics.daemon import Daemon
+from span2metrics.daemon import Daemon, ScrapeWatch
+from span2metrics.engine.core import Engine
+from span2metrics.engine.plan import Format, Plan
 from span2metrics.errors import StartupError
 from tests.payloads import Placed, request
 from tests.processes import FREE_PORTS, PATIENCE, Running, command, running
@@ -201,6 +204,30 @@ def test_ready_is_said_only_while_every_receiver_listens() -> None:
         await daemon.stop()
         reasons.append(daemon.unready)
         assert reasons == ["not started", None, "shutting down"]
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "seconds", "counts"),
+    [
+        (names.SCRAPE_COMPLETE, 0.0, True),
+        (names.SCRAPE_COMPLETE, 60.0, False),
+        (names.SCRAPE_ABORTED, 0.0, False),
+        (names.SCRAPE_ERROR, 0.0, False),
+    ],
+)
+def test_the_last_scrape_is_one_that_began_after_the_drain_and_came_to_its_end(
+    outcome: str, seconds: float, counts: bool
+) -> None:
+    async def live() -> None:
+        watch = ScrapeWatch(Engine(Plan()), version="1")
+        last = asyncio.create_task(watch.next_scrape())
+        await asyncio.sleep(0)
+        watch.scraped(Format.TEXT, outcome, seconds)
+        await asyncio.sleep(0)
+        assert last.done() is counts
+        last.cancel()
 
     asyncio.run(live())
 
