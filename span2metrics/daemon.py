@@ -30,6 +30,9 @@ from span2metrics.web import Web
 
 _log = logging.getLogger(__name__)
 
+#: Seconds for the refusals of what was cut in the queue to reach their senders, who then try elsewhere.
+_ANSWERING = 0.25
+
 
 class Receiver(Protocol):
     """What the daemon needs to know of a receiver."""
@@ -107,8 +110,11 @@ class Daemon:
 
     async def _end(self, *, cut_at: float, end_at: float) -> int:
         """Upstream first, by two readings of the monotonic clock; returns how many waiting requests were cut."""
-        await asyncio.gather(*(receiver.stop(_left(cut_at)) for receiver in self._receivers.values()))
+        grace = _left(cut_at) + _ANSWERING
+        receivers = asyncio.gather(*(receiver.stop(grace) for receiver in self._receivers.values()))
+        await asyncio.wait([receivers], timeout=_left(cut_at))
         cut = await self._intake.stop(_left(cut_at))
+        await receivers
         if self._engine.stats().received and _left(end_at):
             _log.info("drained; waiting for a last scrape", extra={"at_most_seconds": round(_left(end_at), 1)})
             with contextlib.suppress(TimeoutError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from span2metrics.config.models import Endpoint, GrpcReceiver, HttpReceiver
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Now, Plan
 from span2metrics.engine.stats import Outcome
+from span2metrics.errors import DecodeError
 from span2metrics.intake import Intake
 from span2metrics.receivers.otlp_grpc import SERVICE, OtlpGrpc
 from span2metrics.receivers.otlp_http import OtlpHttp
@@ -52,6 +54,14 @@ class Told:
     @property
     def as_engine(self) -> Any:
         return self
+
+
+class Fleeting(DecodeError):
+    """An error that leaves a weak reference to itself, so that a test can see when it is gone."""
+
+    def __init__(self, made: list[weakref.ref[Exception]]) -> None:
+        super().__init__("no")
+        made.append(weakref.ref(self))
 
 
 class Counts(Telemetry):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import logging
+import weakref
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from span2metrics.faults import INTERVAL, FaultLog
 from span2metrics.intake import TURN_NS, Intake
 from span2metrics.names import RECEIVER_HTTP as HTTP
 from tests.conftest import Run
-from tests.edges import SECRET, SPAN, Counts, Told, intake_with
+from tests.edges import SECRET, SPAN, Counts, Fleeting, Told, intake_with
 
 
 def raising(error: Exception) -> Told:
@@ -120,6 +123,26 @@ def test_the_time_from_arrival_to_answer_is_observed(run: Run) -> None:
         assert telemetry.observed == [0.003]  # arrival, start of the turn, start of the request, its end
 
     run(scenario())
+
+
+def test_no_error_outlives_its_request_and_keeps_the_body(run: Run) -> None:
+    made: list[weakref.ref[Exception]] = []
+
+    def act(_: bytes) -> None:
+        raise Fleeting(made)
+
+    async def scenario() -> None:
+        intake = intake_with(Told(act), Counts())
+        with suppress(DecodeError):
+            await intake.submit(b"a", HTTP)
+        await asyncio.sleep(0)  # the loop's own hold on the answer
+        assert [ref() for ref in made] == [None]
+
+    gc.disable()  # a cycle would be found sooner or later; bodies of megabytes cannot wait for that
+    try:
+        run(scenario())
+    finally:
+        gc.enable()
 
 
 # --- those who leave or are late --------------------------------------------------------------------------------------

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import random
+import weakref
 import zlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -26,6 +28,7 @@ from tests.edges import (
     SECRET,
     SPAN,
     Edge,
+    Fleeting,
     Refusal,
     Told,
     on_loop,
@@ -192,6 +195,24 @@ def test_a_fault_of_the_engine_is_unavailable_and_logged_without_the_traffic(
 
     run(scenario())
     assert SECRET not in str([vars(record) for record in caplog.records])
+
+
+def test_no_error_outlives_its_call_and_keeps_the_message(run: Run) -> None:
+    made: list[weakref.ref[Exception]] = []
+
+    def act(_: bytes) -> None:
+        raise Fleeting(made)
+
+    async def scenario() -> None:
+        async with over_grpc(engine=Told(act)) as edge:
+            assert refused(await edge.export(SPAN)).code == INVALID
+            await until(lambda: made[0]() is None)
+
+    gc.disable()
+    try:
+        run(scenario())
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
