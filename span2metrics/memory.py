@@ -39,6 +39,12 @@ def intake_limit(configured: int | None) -> int:
     return configured or _share(256 * MIB, 4)
 
 
+def ceiling() -> int | None:
+    """Bytes of resident memory from which on nothing large should be begun; None where there is no limit."""
+    limit = memory_limit()
+    return None if limit is None else limit - limit // 4
+
+
 def resident() -> int:
     """Bytes of memory that the process occupies now; 0 where the system does not say."""
     try:

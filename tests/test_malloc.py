@@ -26,42 +26,51 @@ class Libc:
         return self._answer
 
 
-def tuned(libc: Libc, variable: str | None, limit: int | None, monkeypatch: pytest.MonkeyPatch) -> bool:
+def tuned(libc: Libc, variable: str | None, limit: int | None, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: libc)
     return malloc.tune({} if variable is None else {malloc.VARIABLE: variable}, limit)
+
+
+THRESHOLDS = {
+    "default": [],
+    "fast": [(-3, 64 * MIB), (-1, 256 * MIB)],
+    "small": [(-3, MIB // 2), (-1, MIB)],
+}
 
 
 @pytest.mark.parametrize(
     ("variable", "limit", "wanted"),
     [
-        (None, None, True),
-        (None, 512 * MIB, True),
-        (None, 512 * MIB - 1, False),
-        ("", 256 * MIB, False),
-        ("tuned", 64 * MIB, True),
-        ("default", None, False),
+        (None, None, "fast"),
+        (None, 512 * MIB, "fast"),
+        (None, 512 * MIB - 1, "default"),
+        (None, 256 * MIB + 1, "default"),
+        ("", 256 * MIB, "small"),
+        ("fast", 64 * MIB, "fast"),
+        ("small", None, "small"),
+        ("default", None, "default"),
     ],
 )
 def test_memory_or_the_variable_decide(
-    variable: str | None, limit: int | None, wanted: bool, monkeypatch: pytest.MonkeyPatch
+    variable: str | None, limit: int | None, wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     libc = Libc()
-    assert tuned(libc, variable, limit, monkeypatch) is wanted
-    assert libc.calls == ([(-3, 64 * MIB), (-1, 256 * MIB)] if wanted else [])
+    assert tuned(libc, variable, limit, monkeypatch) == wanted
+    assert libc.calls == THRESHOLDS[wanted]
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     libc = Libc(glibc=False)
-    assert not tuned(libc, "tuned", None, monkeypatch)
+    assert tuned(libc, "fast", None, monkeypatch) == "default"
     assert libc.calls == []
 
 
 def test_a_refused_threshold_is_no_error_and_the_other_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     libc = Libc(answer=0)
-    assert not tuned(libc, None, None, monkeypatch)
+    assert tuned(libc, None, None, monkeypatch) == "default"
     assert libc.calls == [(-3, 64 * MIB)]
 
 
 def test_another_word_in_the_variable_is_refused() -> None:
-    with pytest.raises(StartupError, match=r"^SPAN2METRICS_MALLOC=fast: must be default or tuned$"):
-        malloc.tune({malloc.VARIABLE: "fast"}, None)
+    with pytest.raises(StartupError, match=r"^SPAN2METRICS_MALLOC=tuned: must be default, fast or small$"):
+        malloc.tune({malloc.VARIABLE: "tuned"}, None)

@@ -15,7 +15,7 @@ import uvloop
 
 from span2metrics import names
 from span2metrics.config.models import Cors
-from span2metrics.receivers import otlp_http
+from span2metrics.receivers import arrivals, otlp_http
 from tests.conftest import Run
 from tests.edges import (
     MIB,
@@ -193,7 +193,7 @@ def test_bodies_on_their_way_share_the_budget(run: Run) -> None:
 
 
 def test_a_body_that_does_not_come_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_http, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(arrivals, "SECONDS", 0.05)
     monkeypatch.setattr(otlp_http, "LINGER_SECONDS", 0.01)
 
     async def scenario() -> None:

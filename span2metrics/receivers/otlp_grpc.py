@@ -20,7 +20,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2
 
-from span2metrics import names
+from span2metrics import memory, names
 from span2metrics.errors import DecodeError, Overloaded, StartupError, TooLarge
 from span2metrics.intake import Intake, Reservation
 from span2metrics.receivers import body, listen, reply
@@ -37,8 +37,12 @@ HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 
 _GZIP: Final = b"\x1f\x8b"
 _HEALTH_LIMIT: Final = 4096
+#: Bytes that gRPC reads at a time from a connection.
+_READ_BUFFER: Final = 64 << 10
 #: Seconds for NOT_SERVING to reach those who watch, before their streams are cut.
 _FAREWELL: Final = 0.05
+#: Seconds in which gRPC cancels the handler of a call whose message will not come.
+_SETTLE: Final = 0.1
 _STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -52,7 +56,7 @@ class OtlpGrpc:
         self._wire_limit = max_request_size + max_request_size // 4
         self._intake = intake
         self._refusals = Refusals(names.RECEIVER_GRPC, telemetry)
-        self._arrivals = Arrivals(intake.limit // 2, max(1, intake.limit // self._wire_limit), lambda: intake.bytes)
+        self._arrivals = Arrivals(intake.limit // 2, self._wire_limit, lambda: intake.bytes, memory.ceiling())
         self._health: Any = None
         self._server: Any = None
         self._active: set[asyncio.Task[object]] = set()
@@ -107,6 +111,9 @@ class OtlpGrpc:
             ("grpc.so_reuseport", 0),
             ("grpc.per_message_decompression", 0),
             ("grpc.max_receive_message_length", self._wire_limit),
+            # Else gRPC takes megabytes of a call that nobody reads yet, and keeps buffers as large as that.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.experimental.tcp_max_read_buffer_size", _READ_BUFFER),
             # Exporters that ping an idle connection more often than gRPC likes would be cut off.
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
@@ -134,7 +141,7 @@ class OtlpGrpc:
         with self._refusals.counting():
             if self._closing:
                 raise Overloaded("shutting down")
-            message = await self._arrivals.read(context)
+            message = await self._arrivals.receive(lambda: _message(context), len)
             encoding = _encoding(message)
             if not encoding and len(message) > self._limit:
                 raise TooLarge(self._limit)
@@ -157,6 +164,15 @@ class OtlpGrpc:
             if encoding == "deflate":
                 return message
             raise
+
+
+async def _message(context: Any) -> bytes:
+    message = await context.read()
+    if message is grpc.aio.EOF:
+        # The sender is gone, or the message is far too large and gRPC has refused it: both cancel this handler.
+        await asyncio.sleep(_SETTLE)
+        raise DecodeError("the call has no message")
+    return message  # type: ignore[no-any-return]  # gRPC has no types
 
 
 def _encoding(message: bytes) -> str:

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from span2metrics import names
+from span2metrics import memory, names
 from span2metrics.errors import Abandoned, DecodeError, TooLarge, UnsupportedEncoding
 from span2metrics.formats import otlp_json
 from span2metrics.intake import Intake, Reservation
 from span2metrics.receivers import body, listen, reply
+from span2metrics.receivers.arrivals import Arrivals
 from span2metrics.receivers.cors import Cors
 from span2metrics.receivers.refusals import Refusals
 from span2metrics.receivers.reply import Reply
@@ -31,14 +32,15 @@ from span2metrics.telemetry import Telemetry
 if TYPE_CHECKING:
     from span2metrics.config.models import HttpReceiver
 
-#: Seconds for a whole body to arrive.
-BODY_SECONDS: Final = 30.0
 #: Seconds that an idle connection, or one that is slow with its headers, is kept; Go's clients keep theirs for 90.
 IDLE_SECONDS: Final = 120.0
 #: Seconds to read on and throw away after a refusal, so that the sender sees the answer before the connection closes.
 LINGER_SECONDS: Final = 2.0
 #: JSON up to this size is translated on the loop, in a few milliseconds.
 INLINE_JSON: Final = 64 << 10
+#: With less for requests under way, what is read ahead on a connection is bounded: 64 of them would take 16 MiB.
+_AMPLE: Final = 128 << 20
+_READ_AHEAD: Final = 64 << 10
 #: Seconds for connections to close once nothing is under way on them.
 _CLOSING: Final = 1.0
 _BACKLOG: Final = 1024
@@ -56,6 +58,7 @@ class OtlpHttp:
         self._intake = intake
         self._refusals = Refusals(names.RECEIVER_HTTP, telemetry)
         self._cors = Cors(config.cors) if config.cors else None
+        self._arrivals = Arrivals(intake.limit // 2, max_request_size, lambda: intake.bytes, memory.ceiling())
         self._translating = asyncio.Lock()
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
@@ -65,6 +68,9 @@ class OtlpHttp:
     async def start(self) -> None:
         """Raises `StartupError` where the address cannot be had; nothing is left open then."""
         sockets = listen.bind(self._config.endpoint, "receivers.otlp.http")
+        if self._intake.limit < _AMPLE:
+            for sock in sockets:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_AHEAD)
         self._server = web.Server(self._handle, handler_cancellation=True)
         try:
             for sock in sockets:
@@ -139,12 +145,27 @@ class OtlpHttp:
         media_type = _media_type(request)
         encoding = body.check_encoding(",".join(request.headers.getall(hdrs.CONTENT_ENCODING, ())))
         limit = self._limits[media_type]
-        content = await _read(request, limit, held)
+        content = await self._read(request, limit, held)
         if encoding:
             content = await body.inflate(content, encoding, limit, held)
         if media_type == reply.JSON:
             content = await self._translate(content)
         return content
+
+    async def _read(self, request: web.BaseRequest, limit: int, held: Reservation) -> bytes:
+        """The body as it was sent.  Raises `TooLarge`, `Overloaded`, `DecodeError`, `Abandoned`."""
+        if (request.content_length or 0) > limit:
+            raise TooLarge(limit)
+        try:
+            if request.content.is_eof():  # as with most: the body came along with the headers
+                whole = request.content.read_nowait()
+                held.resize(len(whole))
+                return whole
+            return await self._arrivals.receive(lambda: _read_pieces(request, limit, held), len)
+        except web.RequestPayloadError:
+            raise DecodeError("the body is badly framed or cut short") from None
+        except ConnectionError:
+            raise Abandoned("the sender is gone") from None
 
     async def _translate(self, content: bytes) -> bytes:
         if len(content) <= INLINE_JSON:
@@ -198,27 +219,8 @@ def _media_type(request: web.BaseRequest) -> str:
     return media_type
 
 
-async def _read(request: web.BaseRequest, limit: int, held: Reservation) -> bytes:
-    """The body as it was sent.  Raises `TooLarge`, `Overloaded`, `DecodeError`, `Abandoned`."""
-    if (request.content_length or 0) > limit:
-        raise TooLarge(limit)
-    try:
-        if request.content.is_eof():  # as with most: the body came along with the headers
-            whole = request.content.read_nowait()
-            held.resize(len(whole))
-            return whole
-        await _go_on(request)
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _read_pieces(request, limit, held)
-    except web.RequestPayloadError:
-        raise DecodeError("the body is badly framed or cut short") from None
-    except TimeoutError:
-        raise Abandoned(f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from None
-    except ConnectionError:
-        raise Abandoned("the sender is gone") from None
-
-
 async def _read_pieces(request: web.BaseRequest, limit: int, held: Reservation) -> bytes:
+    await _go_on(request)
     pieces: list[bytes] = []
     size = 0
     while piece := await request.content.readany():

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import engine, page, wire_to_page
+from tests.bench import engine, overload, page, wire_to_page
 from tests.bench.table import Row, print_heading, print_row
 
 
@@ -24,6 +24,7 @@ def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]
     yield "bodies", engine.gzip_rows(rounds)
     yield "rendering", engine.page_rows(rounds)
     yield "page", page.rows(rounds)
+    yield "overload", overload.rows(options.seconds)
     if options.load:
         yield "wire", wire_to_page.rows(options.load, options.collector, options.collector_config, rounds)
 
@@ -32,6 +33,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     add = parser.add_argument
     add("--rounds", type=int, default=3, help="rounds of each measurement; the median counts")
+    add("--seconds", type=float, default=30, help="how long each overload lasts")
     add("--only", help="sections whose title holds this text")
     add("--load", type=Path, help="script of the load generator; without it the wire is not measured")
     add("--collector", type=Path, help="binary of the collector to compare with")

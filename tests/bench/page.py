@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import grpc
 
-from span2metrics.receivers.otlp_grpc import EXPORT_METHOD
+from span2metrics.receivers.otlp_grpc import SERVICE
 from tests.bench.requests import Builder, Shape
 from tests.bench.servers import Server, cpu_seconds, daemon, fetch, rss_mib
 from tests.bench.table import Row
 
+EXPORT = f"/{SERVICE}/Export"
 ACCEPT = {"text": "text/plain;version=0.0.4", "openmetrics": "application/openmetrics-text;version=1.0.0"}
 LABEL_SETS = Shape(services=1000, names=100, errors=0)
 
@@ -34,7 +35,7 @@ def rows(rounds: int) -> Iterator[Row]:
 
 def send(server: Server, requests: Iterator[bytes]) -> None:
     with grpc.insecure_channel(server.grpc) as channel:
-        call = channel.unary_unary(EXPORT_METHOD)
+        call = channel.unary_unary(EXPORT)
         for request in requests:
             call(request, timeout=60)
 
@@ -60,7 +61,7 @@ def answered_meanwhile(server: Server) -> tuple[int, int]:
 
     def exports() -> None:
         with grpc.insecure_channel(server.grpc) as channel:
-            call = channel.unary_unary(EXPORT_METHOD)
+            call = channel.unary_unary(EXPORT)
             call(export, timeout=10)
             first.wait()
             for _ in range(100):

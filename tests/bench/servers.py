@@ -26,8 +26,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def daemon(config: str = "", environment: dict[str, str] | None = None) -> Iterator[Server]:
-    """Our daemon, with a configuration given as YAML; scraped once before it is yielded."""
+def daemon(config: str = "", group: Path | None = None) -> Iterator[Server]:
+    """Our daemon, with a configuration given as YAML, ready; in the control group whose `cgroup.procs` is given."""
     grpc, otlp, web = (f"127.0.0.1:{port}" for port in free_ports(3))
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "span2metrics", "serve", "--log.level=warn", "--shutdown.grace=0s"]
@@ -36,7 +36,7 @@ def daemon(config: str = "", environment: dict[str, str] | None = None) -> Itera
             path = Path(folder, "bench.yaml")
             path.write_text(config)
             command.append(f"--config.file={path}")
-        with running(command, environment) as process:
+        with running(command, group) as process:
             wait_for(web, "/-/ready")
             yield Server(process.pid, grpc, otlp, web)
 
@@ -51,9 +51,11 @@ def collector(binary: Path, config: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def running(command: list[str], environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str], group: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=quiet, stderr=quiet, env=os.environ | (environment or {}))
+    if group:
+        command = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group), *command]
+    process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
     try:
         yield process
     finally:
