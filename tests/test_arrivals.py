@@ -102,6 +102,19 @@ def test_small_requests_make_room_for_more(run: Run) -> None:
     run(scenario())
 
 
+def test_what_the_intake_holds_leaves_less_room(run: Run) -> None:
+    async def scenario() -> None:
+        process = Process(limit=32 * MIB)
+        process.counted = 9 * MIB
+        tasks = [process.send() for _ in range(4)]
+        await settled()
+        assert len(process.reading) == 2
+        for task in tasks:
+            task.cancel()
+
+    run(scenario())
+
+
 def test_slow_senders_do_not_keep_others_out_while_the_memory_stays(run: Run) -> None:
     async def scenario() -> None:
         process = Process()
@@ -113,18 +126,15 @@ def test_slow_senders_do_not_keep_others_out_while_the_memory_stays(run: Run) ->
     run(scenario())
 
 
-@pytest.mark.parametrize(
-    ("ceiling", "counted", "grown"), [(None, 0, 17), (None, 5, 12), (1010 * MIB, 0, 11)], ids=["", "counted", "ceiling"]
-)
+@pytest.mark.parametrize(("ceiling", "grown"), [(None, 17), (1010 * MIB, 11)], ids=["", "ceiling"])
 def test_when_the_memory_grows_all_but_the_first_are_told_to_come_back(
-    run: Run, ceiling: int | None, counted: int, grown: int, monkeypatch: pytest.MonkeyPatch
+    run: Run, ceiling: int | None, grown: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given_back: list[int] = []
     monkeypatch.setattr("span2metrics.memory.give_back", lambda: given_back.append(1))
 
     async def scenario() -> None:
         process = Process(ceiling=ceiling)
-        process.counted = counted * MIB
         tasks = [process.send() for _ in range(3)]
         await settled()
         process.resident += grown * MIB

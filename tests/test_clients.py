@@ -22,6 +22,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from span2metrics import names
 from span2metrics.engine.plan import Format, Now
+from tests import programs
 from tests.conftest import Run
 from tests.edges import Edge, http, on_loop, over_grpc
 
@@ -116,7 +117,7 @@ provider.shutdown().then(() => process.exit(0), (error) => { console.error(error
 def node_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the exporter installed: `SPAN2METRICS_NODE_CACHE` where that is set, and kept there."""
     if NODE is None:
-        pytest.skip("node is not installed")
+        programs.missing("node is not installed: apt-get install nodejs npm")
     cache = os.environ.get("SPAN2METRICS_NODE_CACHE")
     folder = Path(cache) if cache else tmp_path_factory.mktemp("node")
     folder.mkdir(parents=True, exist_ok=True)

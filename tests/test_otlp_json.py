@@ -30,10 +30,12 @@ IDS = {"traceId", "spanId", "parentSpanId"}
 
 
 def carried(message: Message) -> None:
-    """Leaves of a message what is carried over."""
+    """Leaves of a message what is carried over; JSON has one NaN."""
     for field, value in message.ListFields():
         if field.name in LEFT_OUT:
             message.ClearField(field.name)
+        elif field.name == "double_value" and math.isnan(value):
+            message.double_value = math.nan  # type: ignore[attr-defined]
         elif field.type == FieldDescriptor.TYPE_MESSAGE:
             for inner in value if field.is_repeated else [value]:
                 carried(inner)

@@ -6,8 +6,8 @@ handler waits for its turn first.  As many requests may come at once as fit `lim
 seen lately.  Where that is too few, because they come slowly, more are let in, a few every 10 ms, as long as the memory
 of the process stays where it is.
 
-If it grows all the same, by `limit` beyond what the intake holds or past `ceiling`, those that are on their way, but
-for the first, are told to come back: their sizes were not like those before.  That bounds a flood, not to the byte:
+If it grows all the same, by `limit` (what the intake holds included) or past `ceiling`, those that are on their way,
+but for the first, are told to come back: their sizes were not like those before.  That bounds a flood, not to the byte:
 gRPC reads on in its own threads while the loop is busy, and holds a whole message twice for a moment.  A request that
 takes longer than `SECONDS` is given up, so that nobody can hold memory by sending slowly.
 
