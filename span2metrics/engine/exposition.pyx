@@ -5,7 +5,7 @@
 
 
 cdef enum:
-    CHUNK_BYTES = 65536
+    CHUNK_BYTES = 262144        # a fifth of a millisecond to make and to send; with 64 KiB a page costs a quarter more
     NUMBER_ROOM = 48            # digits of a 128-bit sum, its point and the line's end
 
 cdef struct Piece:

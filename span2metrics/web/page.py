@@ -1,6 +1,6 @@
 """A metrics page as a stream of chunks, and the same stream compressed.
 
-A page can have two million lines.  It is never in memory as a whole, and after each chunk of some 64 KiB the loop gets
+A page can have two million lines.  It is never in memory as a whole, and after each chunk of some 256 KiB the loop gets
 a turn: a write to a socket that has room gives none, and without one a scrape stalls ingestion for its whole length
 (measured: 140 ms against less than one).  Compression runs in a thread, where it does not hold the interpreter, on
 blocks large enough that the hand-over costs little.
