@@ -1,7 +1,8 @@
 """Every name that leaves the process: metrics, labels, help texts, units, reasons.
 
 Outside contracts live here and nowhere else, so that dashboards, rules and tests can count on them.  Sources: the
-OpenTelemetry Collector's spanmetrics connector (families and labels of dialect `otel`), the OpenMetrics 1.0.0
+OpenTelemetry Collector's spanmetrics connector (families and labels of dialect `otel`), Grafana Tempo's
+metrics-generator (dialect `tempo`), the OpenMetrics 1.0.0
 specification (suffixes, units).
 """
 
@@ -16,6 +17,8 @@ CALLS = "calls"
 CALLS_HELP = "Spans, by service, name, kind and status."
 DURATION = "duration"
 DURATION_HELP = "Duration of spans."
+SIZE = "size"
+SIZE_HELP = "Bytes of the spans as they were sent."
 
 
 class Family(NamedTuple):
@@ -27,16 +30,31 @@ class Family(NamedTuple):
     unit: str = ""
 
 
-def span_families(namespace: str, unit: str) -> tuple[Family, Family]:
-    """The calls and duration families; an empty namespace leaves the bare names."""
-    prefix = f"{namespace}_" if namespace else ""
-    return (
-        Family(f"{prefix}{CALLS}", "counter", CALLS_HELP),
-        Family(f"{prefix}{DURATION}_{unit}", "histogram", DURATION_HELP, unit),
-    )
+def calls_family(namespace: str) -> Family:
+    """An empty namespace leaves the bare name."""
+    return Family(_prefixed(namespace, CALLS), "counter", CALLS_HELP)
 
+
+def duration_family(namespace: str, unit: str) -> Family:
+    """`unit` is the name's suffix."""
+    return Family(_prefixed(namespace, f"{DURATION}_{unit}"), "histogram", DURATION_HELP, unit)
+
+
+def _prefixed(namespace: str, name: str) -> str:
+    return f"{namespace}_{name}" if namespace else name
+
+
+TEMPO_NAMESPACE = "traces_spanmetrics"
+#: Dialect `tempo`: calls, durations in seconds (the name does not say so), bytes of the spans as they were sent.
+TEMPO_FAMILIES = (
+    Family(f"{TEMPO_NAMESPACE}_{CALLS}", "counter", CALLS_HELP),
+    Family(f"{TEMPO_NAMESPACE}_latency", "histogram", DURATION_HELP),
+    Family(f"{TEMPO_NAMESPACE}_{SIZE}", "counter", SIZE_HELP),
+)
 
 SERVICE_NAME = "service_name"
+#: What `service_name` is called in dialect `tempo`.
+TEMPO_SERVICE = "service"
 SPAN_NAME = "span_name"
 SPAN_KIND = "span_kind"
 STATUS_CODE = "status_code"

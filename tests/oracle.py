@@ -13,9 +13,9 @@ import base64
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.utils import floatToGoString
 
 from span2metrics.engine.plan import Dimension, Format, Plan, Source
-from span2metrics.names import CALLS_HELP, DURATION_HELP
+from span2metrics.names import CALLS_HELP, DURATION_HELP, SIZE_HELP
 from tests.twins import BrokenError, parse, parse_value
 
 Labels = frozenset[tuple[str, str]]
@@ -135,8 +135,9 @@ def _key_of(piece: bytes) -> bytes | None:
 class _Place:
     """A span with its resource and its scope."""
 
-    def __init__(self, span: Any, resource: Iterable[bytes], scope: Iterable[bytes]) -> None:
-        self.span, self._scope = span, scope
+    def __init__(self, span: bytes, resource: Iterable[bytes], scope: Iterable[bytes]) -> None:
+        self.span, self._scope = parse("Span", span), scope
+        self.size = len(span)
         self._resource = parse("Resource", *resource)
 
     def text(self, key: str, source: Source, faults: set[str]) -> str:
@@ -166,13 +167,16 @@ class Oracle:
         self.anomalies: Counter[str] = Counter()
         self.truncated: Counter[str] = Counter()
         self._calls: Counter[tuple[tuple[str, str], ...]] = Counter()
+        self._sizes: Counter[tuple[tuple[str, str], ...]] = Counter()
         self._durations: dict[tuple[tuple[str, str], ...], list[int]] = defaultdict(list)
 
     def consume(self, request: bytes) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
-        spans = [self._read(place) for place in _places(parse("ExportTraceServiceRequest", request))]
-        for calls, duration, took, faults, truncated in spans:
+        places = list(_places(parse("ExportTraceServiceRequest", request)))
+        spans = [self._read(place) for place in places]
+        for place, (calls, duration, took, faults, truncated) in zip(places, spans, strict=True):
             self.received += 1
+            self._sizes[calls] += place.size
             self._calls[calls] += 1
             self.anomalies.update(faults)
             self.truncated.update(truncated)
@@ -238,7 +242,10 @@ class Oracle:
         return {frozenset(labels): count for labels, count in self._all_calls().items()}
 
     def durations(self) -> dict[Labels, Histogram]:
-        return {frozenset(labels): self._histogram(took) for labels, took in self._durations.items()}
+        return {
+            frozenset(labels): _histogram(took, self.plan.bounds_ns, self.plan.unit.nanoseconds)
+            for labels, took in self._durations.items()
+        }
 
     def numbers(self) -> Numbers:
         """What a parser must find on the page."""
@@ -247,33 +254,72 @@ class Oracle:
             labels: (buckets, total / unit, count) for labels, (buckets, total, count) in self.durations().items()
         }
 
-    def _histogram(self, took: list[int]) -> Histogram:
-        unit = self.plan.unit.nanoseconds
-        buckets = {floatToGoString(le / unit): sum(ns <= le for ns in took) for le in self.plan.bounds_ns}
-        return {**buckets, "+Inf": len(took)}, sum(took), len(took)
-
     def page(self, format: Format) -> bytes:
         """The page of the span families, without the format's trailer."""
-        prefix = f"{self.plan.namespace}_" if self.plan.namespace else ""
-        total = "_total" if format is Format.TEXT else ""
-        lines = [*_head(f"{prefix}calls{total}", "counter", CALLS_HELP)]
-        for labels, count in sorted((_label_text(labels), count) for labels, count in self._all_calls().items()):
-            lines.append(f"{prefix}calls_total{_braces(labels)} {count}")
-        name = f"{prefix}duration_{self.plan.unit.suffix}"
-        lines += _head(name, "histogram", DURATION_HELP)
-        lines += [f"# UNIT {name} {self.plan.unit.suffix}"] * (format is Format.OPENMETRICS)
-        for labels, took in sorted((_label_text(labels), took) for labels, took in self._durations.items()):
-            lines += self._histogram_lines(name, labels, took)
+        lines: list[str] = []
+        shown: set[str] = set()
+        for shape in _families(self.plan):
+            if shape.name not in shown:
+                lines += self._family_lines(shape, format)
+            shown.add(shape.name)
         return "".join(f"{line}\n" for line in lines).encode()
 
-    def _histogram_lines(self, name: str, labels: bytes, took: list[int]) -> Iterator[str]:
-        buckets, total, count = self._histogram(took)
+    def _family_lines(self, shape: _Shape, format: Format) -> Iterator[str]:
+        if shape.shows == "duration":
+            yield from _head(shape.name, "histogram", DURATION_HELP)
+            yield from [f"# UNIT {shape.name} {shape.unit}"] * (format is Format.OPENMETRICS and bool(shape.unit))
+            for labels, took in _sorted(self._durations, shape):
+                yield from self._histogram_lines(shape, labels, took)
+            return
+        total = "_total" if format is Format.TEXT else ""
+        yield from _head(f"{shape.name}{total}", "counter", CALLS_HELP if shape.shows == "calls" else SIZE_HELP)
+        for labels, count in _sorted(self._all_calls() if shape.shows == "calls" else self._sizes, shape):
+            yield f"{shape.name}_total{_braces(labels)} {count}"
+
+    def _histogram_lines(self, shape: _Shape, labels: bytes, took: list[int]) -> Iterator[str]:
+        buckets, total, count = _histogram(took, self.plan.bounds_ns, shape.nanoseconds)
         for le, below in buckets.items():
             bound = f'le="{le}"'
-            yield f"{name}_bucket{_braces(labels, bound)} {below}"
-        exact = (Decimal(total) / self.plan.unit.nanoseconds).normalize()
-        yield f"{name}_sum{_braces(labels)} {exact:f}"
-        yield f"{name}_count{_braces(labels)} {count}"
+            yield f"{shape.name}_bucket{_braces(labels, bound)} {below}"
+        exact = (Decimal(total) / shape.nanoseconds).normalize()
+        yield f"{shape.name}_sum{_braces(labels)} {exact:f}"
+        yield f"{shape.name}_count{_braces(labels)} {count}"
+
+
+class _Shape(NamedTuple):
+    """A family on a page: `shows` calls, duration or size; `unit` the suffix of its name."""
+
+    name: str
+    shows: str
+    nanoseconds: int
+    unit: str
+    service: str
+
+
+def _families(plan: Plan) -> Iterator[_Shape]:
+    """Semantics §1.1, the table of dialects."""
+    for dialect in plan.dialects:
+        if dialect.value == "tempo":
+            for name, shows in (("calls", "calls"), ("latency", "duration"), ("size", "size")):
+                yield _Shape(f"traces_spanmetrics_{name}", shows, 10**9, "", "service")
+            continue
+        otel = dialect.value == "otel"
+        prefix = f"{plan.namespace}_" * bool(plan.namespace) if otel else "traces_span_metrics_"
+        unit = plan.unit.suffix if otel else "milliseconds"
+        nanoseconds = {"seconds": 10**9, "milliseconds": 10**6}[unit]
+        yield _Shape(f"{prefix}calls", "calls", nanoseconds, "", "service_name")
+        yield _Shape(f"{prefix}duration_{unit}", "duration", nanoseconds, unit, "service_name")
+
+
+def _sorted(series: Mapping[tuple[tuple[str, str], ...], Any], shape: _Shape) -> list[tuple[bytes, Any]]:
+    renamed = {"service_name": shape.service}
+    texts = [([(renamed.get(label, label), text) for label, text in labels], value) for labels, value in series.items()]
+    return sorted(((_label_text(labels), value) for labels, value in texts), key=lambda item: item[0])
+
+
+def _histogram(took: list[int], bounds_ns: Iterable[int], unit: int) -> Histogram:
+    buckets = {floatToGoString(le / unit): sum(ns <= le for ns in took) for le in bounds_ns}
+    return {**buckets, "+Inf": len(took)}, sum(took), len(took)
 
 
 def _places(request: Any) -> Iterator[_Place]:

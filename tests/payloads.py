@@ -5,6 +5,7 @@ Strings that contain `BAD` become invalid UTF-8 when they are serialised with `t
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from opentelemetry.proto.common.v1.common_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from span2metrics.engine.plan import MS, Dimension, Now, Plan, Source, Unit
+from span2metrics.engine.plan import MS, Dialect, Dimension, Now, Plan, Source, Unit
 from span2metrics.names import BUILTIN_LABELS
 from tests import wire
 
@@ -255,6 +256,7 @@ def _dimensions(labels: Sequence[str], sources: st.SearchStrategy[Any] = _source
 
 plans = st.builds(
     Plan,
+    dialects=st.lists(st.sampled_from(Dialect), min_size=1, max_size=3, unique=True).map(tuple),
     namespace=st.sampled_from([Plan().namespace, "", "x"]),
     unit=st.sampled_from(Unit),
     bounds_ns=st.sampled_from([Plan().bounds_ns, (), (MS,), (MS // 10, 2 * MS, 10**11)]),
@@ -267,4 +269,4 @@ plans = st.builds(
     errors_zero_drop=st.frozensets(st.sampled_from(["d", "calls_own", "r"]), max_size=2),
     label_value_length=st.sampled_from([256, 256, 16, 17, 18, 24]),
     raw_key_bytes=st.sampled_from([64 << 20, 4096]),
-)
+).map(lambda plan: plan if plan.dialects == (Dialect.OTEL,) else dataclasses.replace(plan, exclude=frozenset()))

@@ -67,7 +67,7 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
         "max_request_size": "auto",
         "keepalive": {"max_connection_age": None},
     }
-    assert dumped["metrics"]["buckets"][:2] == ["2ms", "4ms"]
+    assert dumped["metrics"]["buckets"] == "auto"
     assert dumped["metrics"]["unit"] == "s"
     assert dumped["limits"] == {"label_value_length": 256, "raw_key_bytes": "64MiB"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from span2metrics.config import Config, Endpoint, GrpcReceiver, load
-from span2metrics.engine.plan import DEFAULT_BOUNDS_NS, Source, Unit
+from span2metrics.engine.plan import Dialect, Source, Unit
 from span2metrics.errors import ConfigError, Problem
 
 
@@ -38,7 +38,7 @@ def test_without_a_file_the_defaults_hold() -> None:
     assert (config.web.telemetry_path, config.web.exporter_telemetry_path) == ("/metrics", "/metrics")
     assert config.metrics.namespace == "traces_span_metrics"
     assert config.metrics.unit is Unit.SECONDS
-    assert config.metrics.buckets == DEFAULT_BOUNDS_NS
+    assert (config.metrics.dialects, config.metrics.buckets) == ((Dialect.OTEL,), None)
     assert config.metrics.errors_zero
     assert config.metrics.errors_zero_drop == ("http.response.status_code", "error.type", "rpc.grpc.status_code")
     assert (config.limits.label_value_length, config.limits.raw_key_bytes) == (256, 64 << 20)

@@ -121,7 +121,14 @@ SCALARS = {
 }
 BUCKETS = f"{METRICS}.buckets"
 FAMILIES = {
-    "dialect_unknown": seen(2, f"{METRICS}.dialects[1]", "`jaeger` is not a dialect that is known here; known: otel"),
+    "dialect_unknown": seen(
+        2, f"{METRICS}.dialects[1]", "`zipkin` is not a dialect that is known here; known: otel, jaeger, tempo"
+    ),
+    "dialects_share_a_name": unseen(
+        3, f"{METRICS}.namespace", "traces_spanmetrics_calls would be a metric of two dialects with different labels"
+    ),
+    "dialect_needs_a_label": unseen(3, f"{METRICS}.exclude[0]", "what reads the dialect jaeger needs span_kind"),
+    "label_of_a_dialect": unseen(4, FIRST, "produces the label `service`, which is built in"),
     "dialects_empty": seen(2, f"{METRICS}.dialects", "is empty; name at least one, or remove the key"),
     "namespace_invalid": seen(2, f"{METRICS}.namespace", "`my-spans` cannot begin a metric's name; write letters"),
     "namespace_of_the_daemon": unseen(2, f"{METRICS}.namespace", "as the daemon's own do; choose another namespace"),

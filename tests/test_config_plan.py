@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from span2metrics.config import Config, compile_plan, load
-from span2metrics.engine.plan import Dimension, Plan, Source, Unit
+from span2metrics.engine.plan import Dialect, Dimension, Plan, Source, Unit
 
 SPAN, RESOURCE, SCOPE = Source.SPAN, Source.RESOURCE, Source.SCOPE
 STATUS = "http.response.status_code"
@@ -77,6 +77,23 @@ def test_families_and_limits_arrive_as_they_are(tmp_path: Path) -> None:
     assert expected == plan
 
 
+@pytest.mark.parametrize(
+    ("settings", "bounds"),
+    [
+        ("{dialects: [tempo]}", tuple(2_000_000 * 2**k for k in range(14))),
+        ("{dialects: [tempo, otel]}", Plan().bounds_ns),
+        ("{dialects: [jaeger]}", Plan().bounds_ns),
+        ("{dialects: [tempo], buckets: [1s]}", (10**9,)),
+    ],
+)
+def test_the_bounds_are_the_dialects_unless_given(tmp_path: Path, settings: str, bounds: tuple[int, ...]) -> None:
+    assert compiled(tmp_path, settings).bounds_ns == bounds
+
+
+def test_dialects_keep_their_order(tmp_path: Path) -> None:
+    assert compiled(tmp_path, "{dialects: [tempo, jaeger]}").dialects == (Dialect.TEMPO, Dialect.JAEGER)
+
+
 DROPS: dict[str, tuple[str, set[str]]] = {
     "by attribute": (f"dimensions: [{{name: {STATUS}}}, {{name: x}}]", {"http_response_status_code"}),
     "by attribute under another label": (f"dimensions: [{{name: {STATUS}, label: code}}]", {"code"}),
@@ -122,4 +139,7 @@ limits: {label_value_length: 64, raw_key_bytes: 1MiB}
 """,
     )
     defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Plan)}
-    assert [name for name, default in defaults.items() if getattr(plan, name) == default] == ["errors_zero"]
+    assert [name for name, default in defaults.items() if getattr(plan, name) == default] == [
+        "dialects",  # others need the label that is excluded here
+        "errors_zero",
+    ]

@@ -22,7 +22,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 READ = {
     "ResourceSpans": {"resource*", "scope_spans"},
     "Resource": {"attributes*"},
-    "ScopeSpans": {"scope*", "spans"},
+    "ScopeSpans": {"scope*", "spans*"},
     "InstrumentationScope": {"name", "version", "attributes*"},
     "Span": {
         *("trace_id", "span_id", "name", "kind", "start_time_unix_nano", "end_time_unix_nano"),

@@ -12,7 +12,7 @@ from span2metrics import names
 from span2metrics.config.labels import label_of, sanitised, sources_of
 from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel
 from span2metrics.engine import plan
-from span2metrics.engine.plan import Plan, Source
+from span2metrics.engine.plan import Dialect, Plan, Source
 
 
 def compile_plan(config: Config) -> Plan:
@@ -20,9 +20,10 @@ def compile_plan(config: Config) -> Plan:
     metrics = config.metrics
     errors_zero = metrics.errors_zero and names.STATUS_CODE not in metrics.exclude
     return Plan(
+        dialects=metrics.dialects,
         namespace=metrics.namespace,
         unit=metrics.unit,
-        bounds_ns=metrics.buckets,
+        bounds_ns=metrics.buckets or _usual_bounds(metrics.dialects),
         dimensions=_dimensions(metrics.dimensions),
         calls_dimensions=_dimensions(metrics.calls.dimensions),
         duration_dimensions=_dimensions(metrics.duration.dimensions),
@@ -33,6 +34,10 @@ def compile_plan(config: Config) -> Plan:
         label_value_length=config.limits.label_value_length,
         raw_key_bytes=config.limits.raw_key_bytes,
     )
+
+
+def _usual_bounds(dialects: tuple[Dialect, ...]) -> tuple[int, ...]:
+    return plan.TEMPO_BOUNDS_NS if dialects == (Dialect.TEMPO,) else plan.DEFAULT_BOUNDS_NS
 
 
 def _dimensions(entries: Iterable[Dimension]) -> tuple[plan.Dimension, ...]:

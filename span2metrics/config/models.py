@@ -35,7 +35,7 @@ from span2metrics.config.forms import (
 from span2metrics.config.kinds import Address, Ascending, Choice, Distinct, Flag, ListOf, Or, Seconds, Size, Text
 from span2metrics.config.scalars import Endpoint
 from span2metrics.config.section import Entry, Section, setting
-from span2metrics.engine.plan import DEFAULT_BOUNDS_NS, Plan, Source, Unit
+from span2metrics.engine.plan import Dialect, Plan, Source, Unit
 
 __all__ = [
     "Calls",
@@ -243,28 +243,31 @@ class Duration:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    dialects: tuple[str, ...] = setting(
-        Distinct(Choice("a dialect", {"otel": "otel"}), least=1),
-        ("otel",),
-        "Whose names and labels the metrics have. otel: those of the OpenTelemetry Collector's spanmetrics connector, "
-        "so that its dashboards work.",
+    dialects: tuple[Dialect, ...] = setting(
+        Distinct(Choice("a dialect", {dialect.value: dialect for dialect in Dialect}), least=1),
+        ENGINE.dialects,
+        "Whose names and labels the metrics have: otel those of the OpenTelemetry Collector's spanmetrics connector, "
+        "jaeger those that Jaeger's Monitor tab asks for, tempo those of Grafana Tempo's metrics-generator. Several at "
+        "once cost lines on the page, not memory. The connector's, so that its dashboards work.",
     )
     namespace: str = setting(
         NAMESPACE,
         names.NAMESPACE,
-        "What the metrics' names begin with. The connector's, so that its dashboards work; \"\" gives calls_total.",
+        'What the names of dialect otel begin with. The connector\'s, so that its dashboards work; "" gives '
+        "calls_total.",
     )
     unit: Unit = setting(
         Choice("a unit", {"s": Unit.SECONDS, "ms": Unit.MILLISECONDS}),
         ENGINE.unit,
-        "Unit of the durations, s or ms, and the end of their name. Seconds, as Prometheus has it; the connector's own "
-        "default is ms.",
+        "Unit of the durations in dialect otel, s or ms, and the end of their name. Seconds, as Prometheus has it; the "
+        "connector's own default is ms.",
     )
-    buckets: tuple[int, ...] = setting(
-        Ascending(BOUND, least=1, most=MOST_BUCKETS),
-        DEFAULT_BOUNDS_NS,
-        "Upper bounds of the duration's buckets, inclusive, ascending, at most 64; +Inf is always there. The "
-        "connector's, so that old and new series can be compared.",
+    buckets: tuple[int, ...] | None = setting(
+        Or(Ascending(BOUND, least=1, most=MOST_BUCKETS), "auto"),
+        None,
+        "Upper bounds of the duration's buckets in all dialects, inclusive, ascending, at most 64; +Inf is always "
+        "there. auto: the connector's, which are the example, or Tempo's with dialect tempo alone, 2ms and so on twice "
+        "the last up to 16.384s; so that old and new series can be compared.",
     )
     dimensions: tuple[Dimension, ...] = setting(
         DIMENSIONS,

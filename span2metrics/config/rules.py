@@ -14,6 +14,8 @@ from span2metrics.config.labels import ambiguous, label_of, reserved
 from span2metrics.config.models import Config, Dimension, ResourceLabel
 from span2metrics.config.reading import Reading
 from span2metrics.config.scalars import Endpoint
+from span2metrics.engine.dialects import View, views_of
+from span2metrics.engine.plan import Dialect
 
 COMMON, RESOURCE = "metrics.dimensions", "metrics.resource_labels"
 _RESERVED = ", ".join(sorted(names.RESERVED_LABELS)) + " and all that begins with __"
@@ -33,6 +35,8 @@ def check(config: Config, reading: Reading) -> None:
         something_is_received,
         listeners_are_apart,
         families_are_not_the_daemons,
+        families_are_apart,
+        dialects_have_their_labels,
         dimensions_have_attributes,
         scope_attributes_are_clear,
         defaults_fit,
@@ -84,6 +88,27 @@ def families_are_not_the_daemons(config: Config, reading: Reading) -> None:
         reading.add(
             "metrics.namespace",
             f"the metrics' names would begin with {names.PREFIX}, as the daemon's own do; choose another namespace",
+        )
+
+
+def families_are_apart(config: Config, reading: Reading) -> None:
+    """Two dialects may share a family; two families of different labels or units may not share a name."""
+    shown: dict[str, View] = {}
+    for view in views_of(config.metrics.dialects, config.metrics.namespace, config.metrics.unit):
+        if shown.setdefault(view.family.name, view) != view:
+            reading.add(
+                "metrics.namespace",
+                f"{view.family.name} would be a metric of two dialects with different labels; choose another namespace",
+            )
+            return
+
+
+def dialects_have_their_labels(config: Config, reading: Reading) -> None:
+    needy = [dialect.value for dialect in config.metrics.dialects if dialect is not Dialect.OTEL]
+    for i, label in enumerate(config.metrics.exclude if needy else ()):
+        reading.add(
+            f"metrics.exclude[{i}]",
+            f"what reads the dialect {needy[0]} needs {label}; keep it, or leave out the dialect",
         )
 
 
@@ -154,7 +179,13 @@ def labels_are_unique(config: Config, reading: Reading) -> None:
     for own in OF_FAMILY:
         listed = [*every[RESOURCE], *every[COMMON], *every[own]]
         listed.sort(key=lambda item: reading.place(item.path).line)
-        _report_twins(listed, set(names.BUILTIN_LABELS) - set(config.metrics.exclude), reading)
+        _report_twins(listed, _builtin(config), reading)
+
+
+def _builtin(config: Config) -> set[str]:
+    """Labels that the dialects show without being told."""
+    tempo = {names.TEMPO_SERVICE} if Dialect.TEMPO in config.metrics.dialects else set()
+    return {*names.BUILTIN_LABELS, *tempo} - set(config.metrics.exclude)
 
 
 def _report_twins(listed: list[Listed], builtin: set[str], reading: Reading) -> None:

@@ -33,6 +33,7 @@ import types
 from json.encoder import encode_basestring
 
 from span2metrics import names
+from span2metrics.engine.dialects import views
 from span2metrics.engine.plan import Format
 from span2metrics.engine.policy import Context, Policy
 from span2metrics.engine.stats import Outcome, Stats
@@ -130,9 +131,12 @@ cdef class Engine:
         cdef Row* row = walk.rows
         cdef Row* end = walk.rows + walk.count
         cdef Target* target
+        cdef Series* series
         while row != end:
             target = &row.entry.target if row.entry is not NULL else &(<Miss>walk.misses[row.miss]).target
-            self.calls.at(target.calls).calls += 1
+            series = self.calls.at(target.calls)
+            series.calls += 1
+            series.bytes += row.size
             if row.timed:
                 self.durations.observe(target.durations, row.duration)
             if target.notes:

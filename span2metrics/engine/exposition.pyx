@@ -1,4 +1,5 @@
-# A page of the span families: label texts are copied, numbers formatted, nothing else is done.
+# A page of the span families: label texts are copied, numbers formatted, nothing else is done.  Each dialect's families
+# are views of the same tables.
 #
 # Text 0.0.4 and OpenMetrics 1.0.0 differ in the families' heads alone.  A page is a generator of chunks: the order of
 # the series is taken first, each series is rendered whole, and the caller may consume between chunks.
@@ -7,6 +8,10 @@
 cdef enum:
     CHUNK_BYTES = 262144        # a fifth of a millisecond to make and to send; with 64 KiB a page costs a quarter more
     NUMBER_ROOM = 48            # digits of a 128-bit sum, its point and the line's end
+
+    SHOWS_CALLS = 0             # places in SHOWS
+    SHOWS_DURATION = 1
+    SHOWS_SIZE = 2
 
 cdef struct Piece:
     const char* text
@@ -65,74 +70,107 @@ cdef class Buffer:
         return text
 
 
-cdef class Page:
-    cdef SeriesTable calls
-    cdef SeriesTable durations
-    cdef dict heads                 # Format → (of calls, of durations)
+cdef class View:
+    """A family as a dialect shows it: everything of its lines that is no series' own."""
+
+    cdef dict heads                 # Format → HELP, TYPE, UNIT
+    cdef int shows                  # SHOWS_CALLS, SHOWS_DURATION or SHOWS_SIZE
+    cdef SeriesTable table
     cdef list texts                 # what the pieces point into
-    cdef Piece calls_name
-    cdef Piece bucket_name
-    cdef Piece sum_name
-    cdef Piece count_name
+    cdef Piece sample               # name of a counter's samples
+    cdef Piece bucket
+    cdef Piece sum
+    cdef Piece count
+    cdef Piece service              # what stands in place of the first `renamed` bytes of a series' labels
+    cdef size_t renamed
     cdef Piece* bounds              # `le="0.002"} `, …, `le="+Inf"} `
-    cdef Piece statuses[LAST_STATUS + 1]    # `status_code="…",` by number
     cdef uint64_t unit              # nanoseconds
     cdef int decimals
     cdef size_t line_room           # of a line, its text apart
 
-    def __cinit__(self, plan, tuple statuses, SeriesTable calls, SeriesTable durations):
-        cdef uint32_t i
-        self.calls = calls
-        self.durations = durations
+    def __cinit__(self, view, plan, SeriesTable table):
+        name = view.family.name
+        self.table = table
         self.texts = []
-        calls_family, duration_family = names.span_families(plan.namespace, plan.unit.suffix)
-        self.heads = {format: (head(calls_family, format), head(duration_family, format)) for format in Format}
-        self.calls_name = self.piece(f"{calls_family.name}_total")
-        self.bucket_name = self.piece(f"{duration_family.name}_bucket")
-        self.sum_name = self.piece(f"{duration_family.name}_sum")
-        self.count_name = self.piece(f"{duration_family.name}_count")
-        self.unit = plan.unit.nanoseconds
-        self.decimals = len(str(plan.unit.nanoseconds)) - 1
-        self.bounds = <Piece*>reallocated(NULL, (durations.bound_count + 1) * sizeof(Piece))
-        for i in range(durations.bound_count):
-            self.bounds[i] = self.piece(f'le="{bound_text(plan.bounds_ns[i], plan.unit.nanoseconds)}"}} ')
-        self.bounds[durations.bound_count] = self.piece('le="+Inf"} ')
-        for i in range(LAST_STATUS + 1):
-            self.statuses[i] = self.piece(statuses[i])
-        self.line_room = max(self.calls_name.size, self.bucket_name.size) + NUMBER_ROOM + 96
+        self.heads = {format: head(view.family, format) for format in Format}
+        self.shows = SHOWS.index(view.shows)
+        self.sample = self.piece(f"{name}_total")
+        self.bucket = self.piece(f"{name}_bucket")
+        self.sum = self.piece(f"{name}_sum")
+        self.count = self.piece(f"{name}_count")
+        if view.service != names.SERVICE_NAME:
+            self.service = self.piece(view.service)
+            self.renamed = len(names.SERVICE_NAME)
+        if view.unit is not None:
+            self.unit = view.unit.nanoseconds
+            self.decimals = len(str(self.unit)) - 1
+            self.make_bounds(plan.bounds_ns)
+        self.line_room = self.bucket.size + self.sample.size + NUMBER_ROOM + 96
 
     def __dealloc__(self):
         PyMem_RawFree(self.bounds)
+
+    cdef int make_bounds(self, tuple bounds_ns) except -1:
+        cdef uint32_t i
+        self.bounds = <Piece*>reallocated(NULL, (len(bounds_ns) + 1) * sizeof(Piece))
+        for i, bound in enumerate(bounds_ns):
+            self.bounds[i] = self.piece(f'le="{bound_text(bound, self.unit)}"}} ')
+        self.bounds[len(bounds_ns)] = self.piece('le="+Inf"} ')
+        return 0
 
     cdef Piece piece(self, str text) except *:
         cdef bytes encoded = text.encode()
         self.texts.append(encoded)
         return Piece(PyBytes_AS_STRING(encoded), PyBytes_GET_SIZE(encoded))
 
+
+cdef class Page:
+    cdef SeriesTable calls
+    cdef SeriesTable durations
+    cdef tuple views
+    cdef list texts
+    cdef Piece statuses[LAST_STATUS + 1]    # `status_code="…",` by number
+
+    def __cinit__(self, plan, tuple statuses, SeriesTable calls, SeriesTable durations):
+        self.calls = calls
+        self.durations = durations
+        self.views = tuple(
+            [View(view, plan, durations if view.shows == names.DURATION else calls) for view in views(plan)]
+        )
+        self.texts = [text.encode() for text in statuses]
+        for i, text in enumerate(self.texts):
+            self.statuses[i] = Piece(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+
     def chunks(self, format):
-        """Chunks of about CHUNK_BYTES of both families; a family's head is there even if it has no series yet."""
+        """Chunks of about CHUNK_BYTES of all families; a family's head is there even if it has no series yet."""
         cdef Buffer buffer = Buffer()
+        cdef View view
         cdef uint32_t i
-        cdef bint of_calls
         cdef bytes order
-        orders = sorted_series(self.calls), sorted_series(self.durations)
-        for of_calls, order, text in zip((True, False), orders, self.heads[format]):
+        calls, durations = sorted_series(self.calls), sorted_series(self.durations)
+        for view in self.views:
+            text = view.heads[format]
             buffer.written(put(buffer.reserve(len(text)), PyBytes_AS_STRING(text), len(text)))
+            order = durations if view.shows == SHOWS_DURATION else calls
             for i in range(PyBytes_GET_SIZE(order) // sizeof(uint32_t)):
-                if of_calls:
-                    self.put_calls(buffer, self.calls.at((<uint32_t*>PyBytes_AS_STRING(order))[i]))
-                else:
-                    self.put_duration(buffer, self.durations.at((<uint32_t*>PyBytes_AS_STRING(order))[i]))
+                self.put_series(buffer, view, view.table.at((<uint32_t*>PyBytes_AS_STRING(order))[i]))
                 if buffer.used >= CHUNK_BYTES:
                     yield buffer.take()
         if buffer.used:
             yield buffer.take()
 
-    cdef inline int put_calls(self, Buffer buffer, Series* series) except -1:
-        cdef char* at = buffer.reserve(self.line_room + series.size)
-        return buffer.written(put_count(self.put_sample(at, &self.calls_name, series), series.calls))
+    cdef inline int put_series(self, Buffer buffer, View view, Series* series) except -1:
+        if view.shows == SHOWS_DURATION:
+            return self.put_duration(buffer, view, series)
+        if view.shows == SHOWS_CALLS:
+            return self.put_counter(buffer, view, series, series.calls)
+        return self.put_counter(buffer, view, series, series.bytes) if series.calls else 0
 
-    cdef int put_duration(self, Buffer buffer, Series* series) except -1:
+    cdef inline int put_counter(self, Buffer buffer, View view, Series* series, uint64_t value) except -1:
+        cdef char* at = buffer.reserve(view.line_room + series.size)
+        return buffer.written(put_count(self.put_sample(at, view, &view.sample, series), value))
+
+    cdef int put_duration(self, Buffer buffer, View view, Series* series) except -1:
         """Buckets, sum and count; nothing for a series of which nothing was observed."""
         cdef uint64_t* words
         cdef uint64_t count = 0
@@ -140,58 +178,62 @@ cdef class Page:
         cdef char* start
         cdef char* at
         cdef size_t same
+        cdef Piece* bounds = view.bounds
         if series.histogram == 0:
             return 0
         words = self.durations.histogram(series)
-        start = at = buffer.reserve((self.durations.bound_count + 3) * (self.line_room + series.size))
-        at = self.put_labels(put(put_piece(at, &self.bucket_name), b"{", 1), series)
+        start = at = buffer.reserve((self.durations.bound_count + 3) * (view.line_room + series.size))
+        at = self.put_labels(put(put_piece(at, &view.bucket), b"{", 1), view, series)
         same = at - start                   # what all bucket lines begin with
         for i in range(self.durations.bound_count + 1):
             count += words[SUM_WORDS + i]
             if i:
                 at = put(at, start, same)
-            at = put_count(put_piece(at, &self.bounds[i]), count)
-        at = self.put_sum(self.put_sample(at, &self.sum_name, series), words[0], words[1])
-        return buffer.written(put_count(self.put_sample(at, &self.count_name, series), count))
+            at = put_count(put_piece(at, &bounds[i]), count)
+        at = put_sum(self.put_sample(at, view, &view.sum, series), words[0], words[1], view.unit, view.decimals)
+        return buffer.written(put_count(self.put_sample(at, view, &view.count, series), count))
 
-    cdef inline char* put_labels(self, char* at, Series* series) noexcept:
+    cdef inline char* put_labels(self, char* at, View view, Series* series) noexcept:
         """The pairs, each with a comma behind it."""
         cdef const char* labels = <const char*>(series.text + 1)
         cdef size_t before = series.text.status_at
-        at = put_piece(put(at, labels, before), &self.statuses[series.status])
+        if view.renamed:
+            at = put_piece(at, &view.service)
+        at = put_piece(put(at, labels + view.renamed, before - view.renamed), &self.statuses[series.status])
         return put(at, labels + before, series.size - before)
 
-    cdef inline char* put_sample(self, char* at, Piece* name, Series* series) noexcept:
+    cdef inline char* put_sample(self, char* at, View view, Piece* name, Series* series) noexcept:
         """`name{labels} `; the value follows."""
         cdef char* open
         open = put_piece(at, name)
-        at = self.put_labels(open + 1, series)
+        at = self.put_labels(open + 1, view, series)
         if at == open + 1:
             return put(open, b" ", 1)
         open[0] = c"{"
         return put(at - 1, b"} ", 2)        # over the last comma
 
-    cdef char* put_sum(self, char* at, uint64_t low, uint64_t high) except NULL:
-        """Nanoseconds as an exact decimal of the unit, without zeros at its end, and the line's end."""
-        cdef uint64_t fraction = low % self.unit
-        cdef bytes digits
-        cdef int i
-        if high:
-            whole, fraction = divmod((<object>high << 64) + low, self.unit)
-            digits = str(whole).encode()
-            at = put(at, PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
-        else:
-            at = put_number(at, low // self.unit)
-        if fraction:
-            at[0] = c"."
-            for i in range(self.decimals, 0, -1):
-                at[i] = <char>(c"0" + fraction % 10)
-                fraction //= 10
-            at += self.decimals
-            while at[0] == c"0":
-                at -= 1
-            at += 1
-        return put(at, b"\n", 1)
+
+cdef char* put_sum(char* at, uint64_t low, uint64_t high, uint64_t unit, int decimals) except NULL:
+    """Nanoseconds as an exact decimal of the unit, without zeros at its end, and the line's end."""
+    cdef uint64_t fraction = low % unit
+    cdef bytes digits
+    cdef int i
+    if high:
+        whole, fraction = divmod((<object>high << 64) + low, unit)
+        digits = str(whole).encode()
+        at = put(at, PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+    else:
+        at = put_number(at, low // unit)
+    if fraction:
+        at[0] = c"."
+        for i in range(decimals, 0, -1):
+            at[i] = <char>(c"0" + fraction % 10)
+            fraction //= 10
+        at += decimals
+        while at[0] == c"0":
+            at -= 1
+        at += 1
+    return put(at, b"\n", 1)
 
 
 cdef bytes head(family, format):
@@ -209,3 +251,6 @@ cdef bytes sorted_series(SeriesTable table):
     """Numbers of the series in the order of their labels, 32-bit each; a copy, which later births do not touch."""
     table.sort()
     return PyBytes_FromStringAndSize(<char*>table.order, table.count * sizeof(uint32_t))
+
+
+SHOWS = (names.CALLS, names.DURATION, names.SIZE)

@@ -18,6 +18,8 @@ MS = 1_000_000  # nanoseconds
 DEFAULT_BOUNDS_NS = tuple(
     ms * MS for ms in (2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10000, 15000)
 )
+#: Tempo's: 2 ms and twice the last, fourteen times.
+TEMPO_BOUNDS_NS = tuple(2 * MS << k for k in range(14))
 
 
 class Now(NamedTuple):
@@ -44,6 +46,14 @@ class Unit(enum.Enum):
     def __init__(self, suffix: str, nanoseconds: int) -> None:
         self.suffix = suffix
         self.nanoseconds = nanoseconds
+
+
+class Dialect(enum.Enum):
+    """Whose names and labels the span families have; see `dialects`."""
+
+    OTEL = "otel"
+    JAEGER = "jaeger"
+    TEMPO = "tempo"
 
 
 class Format(enum.Enum):
@@ -75,11 +85,13 @@ class Dimension:
 class Plan:
     """Everything that the engine needs to know.
 
+    dialects               whose families are shown, in this order; all over the same counts
+    namespace, unit        of dialect `otel`: what its names begin with, the unit of its durations
     dimensions             labels of both families, after the built-in ones and `resource_labels`
     calls_dimensions       labels of the calls family alone, after those
     duration_dimensions    labels of the duration family alone, after those
     resource_labels        labels of both families, read from the resource, before the dimensions
-    exclude                built-in labels left out (`names.BUILTIN_LABELS`)
+    exclude                built-in labels left out (`names.BUILTIN_LABELS`); none but with dialect `otel` alone
     errors_zero            each calls series has a sibling with status ERROR, shown at 0 until its first error
     errors_zero_drop       labels that such a sibling does not carry
     bounds_ns              inclusive upper bounds of the buckets, ascending, nanoseconds, without +Inf
@@ -87,6 +99,7 @@ class Plan:
     raw_key_bytes          bytes that the engine's memory of known keys may take, of both generations together
     """
 
+    dialects: tuple[Dialect, ...] = (Dialect.OTEL,)
     namespace: str = names.NAMESPACE
     unit: Unit = Unit.SECONDS
     bounds_ns: tuple[int, ...] = DEFAULT_BOUNDS_NS

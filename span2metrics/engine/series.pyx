@@ -14,6 +14,7 @@ cdef struct Series:
     uint32_t size           # bytes of the text that it shows
     uint32_t histogram      # number of its histogram, from 1; 0: nothing was observed
     uint64_t calls
+    uint64_t bytes          # of its spans, as they were sent
     uint32_t status
 
 cdef enum:
@@ -109,7 +110,7 @@ cdef class SeriesTable:
         if self.count % CHUNK == 0:
             self.series = <Series**>with_chunk(<void**>self.series, self.count, CHUNK * sizeof(Series))
         series = self.at(self.count)
-        series[0] = Series(text, size, 0, 0, status)
+        series[0] = Series(text, size, 0, 0, 0, status)
         text.references += 1
         self.count += 1
         index_put(&self.index, hash, self.count)

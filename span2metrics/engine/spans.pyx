@@ -12,6 +12,7 @@ cdef enum:
 cdef struct Row:
     Entry* entry            # a known key; NULL: a miss
     uint64_t duration       # nanoseconds
+    uint32_t size           # bytes of the span as it was sent
     uint32_t miss           # number in `misses`
     uint8_t timed           # has a duration to observe
     uint8_t aged            # the entry is of the old generation
@@ -24,6 +25,7 @@ cdef struct Tally:          # spans of which something is odd
     uint64_t unknown_enum
 
 cdef struct Span:
+    size_t size
     Cursor name
     uint64_t start
     uint64_t end
@@ -181,6 +183,7 @@ cdef class Walk:
         cdef uint32_t tag
         cdef Cursor sub
         memset(&span, 0, sizeof(Span))
+        span.size = c.end - c.at
         self.reader.clear()
         while c.at < c.end:
             read_tag(&c, &tag)
@@ -216,6 +219,7 @@ cdef class Walk:
         cdef uint8_t kind = defined(span.kind, LAST_KIND)
         cdef uint8_t status = defined(span.status, LAST_STATUS)
         self.tally.invalid_id += not (span.trace_id and span.span_id)
+        row.size = <uint32_t>span.size
         row.timed = span.start != 0 and span.end != 0
         row.duration = span.end - span.start if span.end >= span.start else 0
         self.tally.no_time += not row.timed

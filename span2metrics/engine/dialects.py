@@ -1,0 +1,56 @@
+"""Dialects: the same counts under the names and labels that others' dashboards read.
+
+A dialect is data for a page and costs nothing before: three of them show three pages' worth of lines over one table of
+series.  Families that two dialects have in common are shown once.  Rules and readers: semantics §1.1; `otel` is the
+spanmetrics connector, `jaeger` what Jaeger's Monitor tab asks for with `normalize_calls` and `normalize_duration`,
+`tempo` Grafana Tempo's metrics-generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from span2metrics import names
+from span2metrics.engine.plan import Dialect, Plan, Unit
+from span2metrics.names import Family
+
+
+class View(NamedTuple):
+    """A family of a dialect.
+
+    shows      which counts: `names.CALLS`, `names.DURATION` or `names.SIZE`
+    unit       of its durations, None where there are none
+    service    what it calls the label `service_name`
+    """
+
+    family: Family
+    shows: str
+    unit: Unit | None
+    service: str
+
+
+def views(plan: Plan) -> tuple[View, ...]:
+    """What a page shows, in its order."""
+    every = views_of(plan.dialects, plan.namespace, plan.unit)
+    return tuple({view.family.name: view for view in every}.values())
+
+
+def views_of(dialects: Iterable[Dialect], namespace: str, unit: Unit) -> Iterator[View]:
+    """The families of each dialect; `namespace` and `unit` are those of `otel`."""
+    for dialect in dialects:
+        if dialect is Dialect.TEMPO:
+            shown = zip(names.TEMPO_FAMILIES, (names.CALLS, names.DURATION, names.SIZE), strict=True)
+            yield from (
+                View(family, shows, Unit.SECONDS if shows == names.DURATION else None, names.TEMPO_SERVICE)
+                for family, shows in shown
+            )
+        elif dialect is Dialect.JAEGER:
+            yield from _connector(names.NAMESPACE, Unit.MILLISECONDS)
+        else:
+            yield from _connector(namespace, unit)
+
+
+def _connector(namespace: str, unit: Unit) -> Iterator[View]:
+    yield View(names.calls_family(namespace), names.CALLS, None, names.SERVICE_NAME)
+    yield View(names.duration_family(namespace, unit.suffix), names.DURATION, unit, names.SERVICE_NAME)
