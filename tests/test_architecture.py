@@ -20,7 +20,7 @@ FLOORS = [
     {"intake", "telemetry", "faults", "memory"},  # flow
     {"config"},  # words
     {"engine"},  # core
-    {"names", "errors", "_build", ""},  # ground; "" is the package itself
+    {"names", "errors", "protobuf", "_build", ""},  # ground; "" is the package itself
 ]
 #: Rooms that stand beside the others, and all that they may know.
 APART = {"demo": {"names", "errors", "config"}}

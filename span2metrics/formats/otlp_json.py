@@ -26,7 +26,7 @@ from span2metrics.errors import DecodeError
 from span2metrics.formats import json_scalars as scalars
 from span2metrics.formats.json_reader import NotJsonError, Reader
 from span2metrics.formats.json_scalars import FieldError
-from span2metrics.formats.protobuf import (
+from span2metrics.protobuf import (
     FIXED32,
     FIXED64,
     LENGTH,

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from span2metrics import names
 from span2metrics.errors import Abandoned, DecodeError, Overloaded, TooLarge, UnsupportedEncoding
-from span2metrics.formats.protobuf import LENGTH, VARINT, delimited, tag, varint
+from span2metrics.protobuf import LENGTH, VARINT, delimited, tag, varint
 
 #: The numbers of google.rpc.Code that are answered.
 INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE = 3, 4, 5, 8, 12, 14

@@ -1,4 +1,4 @@
-"""Protobuf's wire format, written by hand: the few primitives that translations and answers need.
+"""Protobuf's wire format, written by hand: the few primitives that translations, answers and metrics pages need.
 
 Varints carry lengths and small numbers, fixed64 times and doubles, length-delimited fields everything else.
 https://protobuf.dev/programming-guides/encoding/
@@ -27,6 +27,11 @@ def varint(number: int) -> bytes:
     if 0 <= number < len(_SMALL):
         return _SMALL[number]
     return _spell(number & _U64)
+
+
+def double(key: bytes, number: float) -> bytes:
+    """A double field; `key` from `tag(field, FIXED64)`."""
+    return key + pack_double(number)
 
 
 def delimited(key: bytes, content: bytes) -> bytes:
