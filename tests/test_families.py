@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import (
     HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
+    StateSetMetricFamily,
     SummaryMetricFamily,
     UnknownMetricFamily,
 )
@@ -123,9 +124,10 @@ def test_a_unit_that_is_not_the_names_suffix_is_not_shown() -> None:
     assert b"UNIT" not in write_families([family], Format.OPENMETRICS)
 
 
-def test_a_kind_without_a_form_in_both_formats_is_an_error() -> None:
-    with pytest.raises(ValueError, match="family build is of a kind that is not written: info"):
-        write_families([InfoMetricFamily("build", "", {"a": "b"})], Format.TEXT)
+@pytest.mark.parametrize("format", Format)
+def test_a_kind_without_a_form_in_all_formats_is_an_error(format: Format) -> None:
+    with pytest.raises(ValueError, match="family state is of a kind that is not written: stateset"):
+        write_families([StateSetMetricFamily("state", "", {"on": True})], format)
 
 
 NUMBERS = [
@@ -197,6 +199,7 @@ def families(draw: st.DrawFn) -> list[Metric]:
     waits = HistogramMetricFamily("c_seconds", text, labels=("label",), unit="seconds")
     sizes = SummaryMetricFamily("d", text, labels=("label",))
     other = UnknownMetricFamily("e", text, labels=("label",))
+    build = InfoMetricFamily("f", text, labels=("label",))
     for label in labels:
         total.add_metric((label,), draw(amounts))
         level.add_metric((label,), draw(values))
@@ -207,7 +210,8 @@ def families(draw: st.DrawFn) -> list[Metric]:
         waits.add_metric((label,), buckets, draw(amounts))
         sizes.add_metric((label,), draw(counts), draw(amounts))
         other.add_metric((label,), draw(values))
-    return [total, level, waits, sizes, other]
+        build.add_metric((label,), {"version": draw(label_values)})
+    return [total, level, waits, sizes, other, build]
 
 
 @pytest.mark.parametrize("format", Format)

@@ -3,7 +3,7 @@
 A pure function from `prometheus_client` families to bytes, so that a page's own metrics and its span series speak the
 same dialect: names, escapes and numbers are those of the span series.  The rules are OpenMetrics 1.0.0 and Prometheus'
 text format 0.0.4, of which the second shows `_total` in `# TYPE` and `# HELP`, knows no `# UNIT` and leaves quotes in
-help texts alone.  A page's trailer is its caller's.
+help texts alone.  Protobuf is `messages`' business.  A page's trailer is its caller's.
 """
 
 from __future__ import annotations
@@ -13,19 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from span2metrics.engine.kinds import Kind, kind_of, unit_of
 from span2metrics.engine.plan import Format
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-#: `# TYPE` of the text format, by kind of family.  The kinds that are missing have no form that both formats share.
-_TEXT_KINDS = {
-    "counter": "counter",
-    "gauge": "gauge",
-    "histogram": "histogram",
-    "summary": "summary",
-    "unknown": "untyped",
-}
 #: Labels whose values are numbers, written in one way only.
 _NUMERIC_LABELS = {"histogram": "le", "summary": "quantile"}
 #: Above, a float need not be the integer that it looks like.
@@ -36,18 +29,17 @@ _IN_TEXT_HELP = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
 def write_families(families: Iterable[Metric], format: Format) -> bytes:
-    """All families with their samples in the order given, as UTF-8, without the format's trailer.
+    """All families with their samples in the order given, without the format's trailer; text is UTF-8.
 
     Families without samples show their help and type.  Timestamps, exemplars and `_created` samples are not written:
-    our own metrics have none.  Raises `ValueError` for a kind other than counter, gauge, histogram, summary, unknown.
+    our own metrics have none.  Raises `ValueError` for kinds that `kinds` does not know.
     """
     return "".join(line for family in families for line in _lines(family, format)).encode()
 
 
 def _lines(family: Metric, format: Format) -> Iterator[str]:
-    if family.type not in _TEXT_KINDS:
-        raise ValueError(f"family {family.name} is of a kind that is not written: {family.type}")
-    yield from _head(family) if format is Format.OPENMETRICS else _text_head(family)
+    kind = kind_of(family)
+    yield from _head(family) if format is Format.OPENMETRICS else _text_head(family, kind)
     numeric = _NUMERIC_LABELS.get(family.type)
     for sample in family.samples:
         yield f"{sample.name}{_labels(sample.labels, numeric)} {_number(sample.value)}\n"
@@ -56,14 +48,14 @@ def _lines(family: Metric, format: Format) -> Iterator[str]:
 def _head(family: Metric) -> Iterator[str]:
     yield f"# HELP {family.name} {family.documentation.translate(_IN_VALUES)}\n"
     yield f"# TYPE {family.name} {family.type}\n"
-    if family.unit and family.name.endswith(f"_{family.unit}"):
-        yield f"# UNIT {family.name} {family.unit}\n"
+    if unit := unit_of(family):
+        yield f"# UNIT {family.name} {unit}\n"
 
 
-def _text_head(family: Metric) -> Iterator[str]:
-    name = f"{family.name}_total" if family.type == "counter" else family.name
+def _text_head(family: Metric, kind: Kind) -> Iterator[str]:
+    name = f"{family.name}{kind.suffix}"
     yield f"# HELP {name} {family.documentation.translate(_IN_TEXT_HELP)}\n"
-    yield f"# TYPE {name} {_TEXT_KINDS[family.type]}\n"
+    yield f"# TYPE {name} {kind.text}\n"
 
 
 def _labels(labels: Mapping[str, str], numeric: str | None) -> str:
