@@ -116,6 +116,7 @@ SCRAPE_OUTCOMES = (SCRAPE_COMPLETE, SCRAPE_ABORTED, SCRAPE_ERROR)
 #: Values of `format` of scrapes_total and render_seconds.
 FORMAT_TEXT = "text"
 FORMAT_OPENMETRICS = "openmetrics"
+FORMAT_PROTOBUF = "protobuf"
 
 #: Values of `reason` of span_anomalies_total: what was odd about a span that was counted all the same.
 ANOMALIES = {

@@ -34,7 +34,12 @@ INGEST_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 #: Seconds.  From a page of a few series to Prometheus' longest usual scrape timeout.
 RENDER_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-_FORMATS = {Format.TEXT: names.FORMAT_TEXT, Format.OPENMETRICS: names.FORMAT_OPENMETRICS}
+#: Versions of a format cost the same and share a label.
+_FORMATS = {
+    Format.TEXT: names.FORMAT_TEXT,
+    Format.OPENMETRICS: names.FORMAT_OPENMETRICS,
+    Format.PROTOBUF: names.FORMAT_PROTOBUF,
+}
 _UNITS = ("seconds", "bytes")
 _SIMPLE: dict[str, type[CounterMetricFamily | GaugeMetricFamily]] = {
     "counter": CounterMetricFamily,
@@ -77,7 +82,7 @@ class Telemetry:
 
     def scraped(self, format: Format, outcome: str, seconds: float) -> None:
         """A page ended with one of `names.SCRAPE_OUTCOMES`, `seconds` after it was asked for."""
-        label = _FORMATS[format]
+        label = _FORMATS[format.body]
         self._scrapes[label, outcome] += 1
         self._render[label].observe(seconds)
 

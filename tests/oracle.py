@@ -360,6 +360,10 @@ def _braces(labels: bytes, more: str = "") -> str:
     return f"{{{inner}}}" if inner else ""
 
 
+#: The formats that `Oracle.page` writes and `read_page` reads; the other versions are the same bytes.
+TEXTS = (Format.TEXT, Format.OPENMETRICS)
+
+
 def read_page(page: bytes, format: Format) -> Numbers:
     """What a page says, by prometheus-client's parser of that format.  `page` is without the format's trailer."""
     parser = parse_text if format is Format.TEXT else parse_openmetrics

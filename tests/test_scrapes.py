@@ -15,6 +15,7 @@ from span2metrics import names
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Format, Plan
 from span2metrics.web.page import BLOCK, Chunks, gzipped, page
+from span2metrics.web.scrape import SERVED
 from tests.payloads import NOW, Placed, request
 from tests.sites import (
     CHUNK,
@@ -57,6 +58,28 @@ def test_a_client_that_asks_for_nothing_gets_text(run: Run) -> None:
         async with site() as s, s.get("/metrics") as response:
             assert response.headers["Content-Type"] == Format.TEXT.content_type
             assert "EOF" not in await response.text()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("format", SERVED)
+def test_each_version_has_its_header_and_the_page_of_its_format(run: Run, format: Format) -> None:
+    async def scenario() -> None:
+        engine = Engine(Plan())
+        engine.consume(request([Placed()]), NOW)
+        asked = {"Accept": format.content_type}
+        async with site(engine, settings("/spans", "/own")) as s, s.get("/spans", headers=asked) as response:
+            assert response.headers["Content-Type"] == format.content_type
+            found = await response.read()
+        assert found == b"".join(engine.render(format.body, NOW)) + format.trailer
+
+    run(scenario)
+
+
+def test_protobuf_waits_for_an_engine_that_writes_it(run: Run) -> None:
+    async def scenario() -> None:
+        async with site() as s, s.get("/metrics", headers={"Accept": Format.PROTOBUF.content_type}) as response:
+            assert response.headers["Content-Type"] == Format.TEXT.content_type
 
     run(scenario)
 

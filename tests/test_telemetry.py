@@ -18,6 +18,8 @@ from span2metrics.engine.families import write_families
 from span2metrics.engine.plan import Format, Plan
 from span2metrics.engine.stats import Stats
 from span2metrics.telemetry import INGEST_BOUNDS, Telemetry
+from tests.metrics_proto import read_messages
+from tests.oracle import TEXTS
 from tests.payloads import NOW, Placed, request
 
 EVERY_METRIC = [value for value in vars(names).values() if isinstance(value, names.SelfMetric)]
@@ -82,8 +84,8 @@ EVERY_SERIES = {
     "span2metrics_received_bytes_total": [(receiver,) for receiver in names.RECEIVERS],
     "span2metrics_last_received_span_timestamp_seconds": [(receiver,) for receiver in names.RECEIVERS],
     "span2metrics_span_anomalies_total": [(reason,) for reason in names.ANOMALIES],
-    "span2metrics_scrapes_total": list(product(("text", "openmetrics"), ("complete", "aborted", "error"))),
-    "span2metrics_render_seconds_count": [("text",), ("openmetrics",)],
+    "span2metrics_scrapes_total": list(product(("text", "openmetrics", "protobuf"), ("complete", "aborted", "error"))),
+    "span2metrics_render_seconds_count": [("text",), ("openmetrics",), ("protobuf",)],
     "span2metrics_ingest_seconds_count": [()],
     "span2metrics_aggregated_spans_total": [()],
     "span2metrics_intake_bytes": [()],
@@ -109,7 +111,7 @@ def test_families_and_series_are_in_order(telemetry: Telemetry) -> None:
     assert outcomes == sorted(outcomes)
 
 
-@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("format", TEXTS)
 def test_both_parsers_read_every_family_and_find_no_created(telemetry: Telemetry, format: Format) -> None:
     telemetry.applied(GRPC, 3, 100, NOW.wall_ns)
     telemetry.ingested(0.01)
@@ -119,6 +121,17 @@ def test_both_parsers_read_every_family_and_find_no_created(telemetry: Telemetry
     found = {family.name: family for family in reader.text_string_to_metric_families(page.decode())}
     assert found.keys() == by_name(telemetry).keys()
     assert not any(s.name.endswith("_created") for family in found.values() for s in family.samples)
+
+
+def test_protobuf_has_every_family_under_the_name_of_its_samples(telemetry: Telemetry) -> None:
+    found = {
+        family.name: len(family.metric)
+        for family in read_messages(write_families(telemetry.collect(), Format.PROTOBUF))
+    }
+    families = by_name(telemetry).items()
+    assert found.keys() == {f"{name}_total" if family.type == "counter" else name for name, family in families}
+    assert found["span2metrics_received_spans_total"] == len(names.RECEIVERS)
+    assert found["span2metrics_ingest_seconds"] == 1
 
 
 def test_units_are_those_that_names_end_in(telemetry: Telemetry) -> None:
@@ -160,11 +173,24 @@ def test_what_has_no_name_is_a_bug_and_told_so(telemetry: Telemetry) -> None:
         telemetry.scraped(Format.TEXT, "lost", 1.0)
 
 
-def test_a_scrape_is_counted_by_format_and_outcome(telemetry: Telemetry) -> None:
-    telemetry.scraped(Format.OPENMETRICS, names.SCRAPE_ABORTED, 0.25)
+@pytest.mark.parametrize(
+    ("format", "label"),
+    [
+        (Format.TEXT, "text"),
+        (Format.TEXT_1, "text"),
+        (Format.OPENMETRICS, "openmetrics"),
+        (Format.OPENMETRICS_0, "openmetrics"),
+        (Format.PROTOBUF, "protobuf"),
+    ],
+)
+def test_a_scrape_is_counted_by_format_and_outcome(telemetry: Telemetry, format: Format, label: str) -> None:
+    telemetry.scraped(format, names.SCRAPE_ABORTED, 0.25)
     counted = {labels: n for labels, n in samples(telemetry, "span2metrics_scrapes_total").items() if n}
-    assert counted == {("openmetrics", "aborted"): 1}
-    assert samples(telemetry, "span2metrics_render_seconds_sum") == {("openmetrics",): 0.25, ("text",): 0}
+    assert counted == {(label, "aborted"): 1}
+    took = {
+        labels: seconds for labels, seconds in samples(telemetry, "span2metrics_render_seconds_sum").items() if seconds
+    }
+    assert took == {(label,): 0.25}
 
 
 def test_a_duration_on_a_bound_is_within_it(telemetry: Telemetry) -> None:

@@ -3,7 +3,8 @@
 A pure function from `prometheus_client` families to bytes, so that a page's own metrics and its span series speak the
 same dialect: names, escapes and numbers are those of the span series.  The rules are OpenMetrics 1.0.0 and Prometheus'
 text format 0.0.4, of which the second shows `_total` in `# TYPE` and `# HELP`, knows no `# UNIT` and leaves quotes in
-help texts alone.  Protobuf is `messages`' business.  A page's trailer is its caller's.
+help texts alone; the newer text and the older OpenMetrics have the same lines.  Protobuf is `messages`' business.  A
+page's trailer is its caller's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from span2metrics.engine.kinds import Kind, kind_of, unit_of
+from span2metrics.engine.messages import write_messages
 from span2metrics.engine.plan import Format
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ def write_families(families: Iterable[Metric], format: Format) -> bytes:
     Families without samples show their help and type.  Timestamps, exemplars and `_created` samples are not written:
     our own metrics have none.  Raises `ValueError` for kinds that `kinds` does not know.
     """
-    return "".join(line for family in families for line in _lines(family, format)).encode()
+    if format.body is Format.PROTOBUF:
+        return write_messages(families)
+    return "".join(line for family in families for line in _lines(family, format.body)).encode()
 
 
 def _lines(family: Metric, format: Format) -> Iterator[str]:

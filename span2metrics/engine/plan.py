@@ -1,4 +1,4 @@
-"""What the engine is told to do: a flat, frozen `Plan`, and the `Format` of a page.
+"""What the engine is told to do: a flat, frozen `Plan`, and the `Format` and `Escaping` of a page.
 
 The plan is the engine's only view of the configuration.  `config.compile` makes it; everything in it is resolved (label
 names are valid and unique, bounds are sorted integers), so that the hot loop asks no question.
@@ -56,15 +56,51 @@ class Dialect(enum.Enum):
     TEMPO = "tempo"
 
 
+class Escaping(enum.Enum):
+    """How names that Prometheus did not always allow are shown; the value is the one of `escaping=`."""
+
+    UNDERSCORES = "underscores"
+    ALLOW_UTF8 = "allow-utf-8"
+
+
 class Format(enum.Enum):
-    """An exposition format: its media type as answered, and what ends a page."""
+    """An exposition format: its media type, what ends a page, and whether the answer states the escaping of names.
 
-    TEXT = ("text/plain; version=0.0.4; charset=utf-8; escaping=underscores", b"")
-    OPENMETRICS = ("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores", b"# EOF\n")
+    The older versions know no escaping: their names are what they always were.  Versions come in pairs that are equal
+    byte by byte but for the header; whoever writes a page asks for the `body`.
+    """
 
-    def __init__(self, content_type: str, trailer: bytes) -> None:
-        self.content_type = content_type
+    TEXT = ("text/plain; version=0.0.4; charset=utf-8", b"", False)
+    TEXT_1 = ("text/plain; version=1.0.0; charset=utf-8", b"", True)
+    OPENMETRICS = ("application/openmetrics-text; version=1.0.0; charset=utf-8", b"# EOF\n", True)
+    OPENMETRICS_0 = ("application/openmetrics-text; version=0.0.1; charset=utf-8", b"# EOF\n", False)
+    PROTOBUF = (
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+        b"",
+        True,
+    )
+
+    def __init__(self, media_type: str, trailer: bytes, escapes: bool) -> None:
+        self.media_type = media_type
         self.trailer = trailer
+        self.escapes = escapes
+
+    @property
+    def body(self) -> Format:
+        """The format that has the same bytes and is written: TEXT, OPENMETRICS or PROTOBUF."""
+        return _BODIES.get(self, self)
+
+    @property
+    def content_type(self) -> str:
+        """The `Content-Type` of a page whose names are escaped by underscores."""
+        return self.stating(Escaping.UNDERSCORES)
+
+    def stating(self, escaping: Escaping) -> str:
+        """The `Content-Type` of a page whose names are escaped like that, if the format has a way to say so."""
+        return f"{self.media_type}; escaping={escaping.value}" if self.escapes else self.media_type
+
+
+_BODIES = {Format.TEXT_1: Format.TEXT, Format.OPENMETRICS_0: Format.OPENMETRICS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ Chunks = AsyncGenerator[bytes, None]
 async def page(engine: Engine | None, telemetry: Telemetry | None, format: Format, now: Now) -> Chunks:
     """The page's chunks, none of them empty: the span series unless `engine` is None, our own unless `telemetry` is."""
     if engine is not None:
-        for chunk in engine.render(format, now):
+        for chunk in engine.render(format.body, now):
             yield chunk
             await asyncio.sleep(0)
     own = b"" if telemetry is None else write_families(telemetry.collect(), format)

@@ -24,11 +24,14 @@ from span2metrics.engine.plan import Format, Now
 from span2metrics.faults import FaultLog
 from span2metrics.telemetry import Telemetry
 from span2metrics.web import replies
-from span2metrics.web.negotiate import Encoding, choose_encoding, choose_format
+from span2metrics.web.negotiate import Encoding, Negotiated, choose_encoding, choose_format
 from span2metrics.web.page import Chunks, gzipped, page
 
 if TYPE_CHECKING:
     from span2metrics.config import models
+
+#: What is answered, the best liked first where the client has no say.  Protobuf joins once the engine writes it.
+SERVED = (Format.TEXT, Format.TEXT_1, Format.OPENMETRICS, Format.OPENMETRICS_0)
 
 _LINGER_NOT = struct.pack("ii", 1, 0)  # closing discards what is unsent and sends RST
 
@@ -47,12 +50,12 @@ class Scrape:
         self._faults = FaultLog("a metrics page broke off")
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        format = choose_format(",".join(request.headers.getall(hdrs.ACCEPT, ())))
+        chosen = choose_format(",".join(request.headers.getall(hdrs.ACCEPT, ())), SERVED)
         encoding = choose_encoding(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ())))
-        response = _response(format, encoding)
+        response = _response(chosen, encoding)
         if request.method == hdrs.METH_HEAD:
             return response
-        return await self._counted(request, response, format, encoding)
+        return await self._counted(request, response, chosen.format, encoding)
 
     async def _counted(
         self, request: web.BaseRequest, response: web.StreamResponse, format: Format, encoding: Encoding
@@ -92,8 +95,8 @@ def scrapes(config: models.Web, engine: Engine, telemetry: Telemetry, clock: Cal
     }
 
 
-def _response(format: Format, encoding: Encoding) -> web.StreamResponse:
-    response = web.StreamResponse(headers=replies.SERVER | {hdrs.CONTENT_TYPE: format.content_type})
+def _response(chosen: Negotiated, encoding: Encoding) -> web.StreamResponse:
+    response = web.StreamResponse(headers=replies.SERVER | {hdrs.CONTENT_TYPE: chosen.content_type})
     if encoding is not Encoding.IDENTITY:
         response.headers[hdrs.CONTENT_ENCODING] = encoding.value
     return response
