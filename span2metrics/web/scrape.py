@@ -26,10 +26,12 @@ from span2metrics.telemetry import Telemetry
 from span2metrics.web import replies
 from span2metrics.web.negotiate import Encoding, choose_encoding, choose_format
 from span2metrics.web.page import Chunks, gzipped, page
+from span2metrics.web.selection import Selection
 
 if TYPE_CHECKING:
     from span2metrics.config import models
 
+SELECTING = "name[]"
 _LINGER_NOT = struct.pack("ii", 1, 0)  # closing discards what is unsent and sends RST
 
 
@@ -59,7 +61,7 @@ class Scrape:
     ) -> web.StreamResponse:
         began, outcome = time.monotonic(), names.SCRAPE_ERROR
         try:
-            await _send(self._chunks(format, encoding), request, response)
+            await _send(self._chunks(format, encoding, _selection(request)), request, response)
             outcome = names.SCRAPE_COMPLETE
         except ConnectionError:
             outcome = names.SCRAPE_ABORTED
@@ -76,8 +78,8 @@ class Scrape:
             self._telemetry.scraped(format, outcome, time.monotonic() - began)
         return response
 
-    def _chunks(self, format: Format, encoding: Encoding) -> Chunks:
-        chunks = page(self._engine, self._shown, format, self._clock())
+    def _chunks(self, format: Format, encoding: Encoding, selection: Selection | None) -> Chunks:
+        chunks = page(self._engine, self._shown, format, self._clock(), selection)
         return gzipped(chunks) if encoding is Encoding.GZIP else chunks
 
 
@@ -90,6 +92,11 @@ def scrapes(config: models.Web, engine: Engine, telemetry: Telemetry, clock: Cal
         spans: Scrape("Metrics of spans", engine, telemetry, clock, own=False),
         own: Scrape("Metrics of the daemon", None, telemetry, clock, own=True),
     }
+
+
+def _selection(request: web.BaseRequest) -> Selection | None:
+    named = request.query.getall(SELECTING, [])
+    return Selection(named) if named else None
 
 
 def _response(format: Format, encoding: Encoding) -> web.StreamResponse:
