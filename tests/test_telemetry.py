@@ -82,7 +82,7 @@ EVERY_SERIES = {
     "span2metrics_received_bytes_total": [(receiver,) for receiver in names.RECEIVERS],
     "span2metrics_last_received_span_timestamp_seconds": [(receiver,) for receiver in names.RECEIVERS],
     "span2metrics_span_anomalies_total": [(reason,) for reason in names.ANOMALIES],
-    "span2metrics_scrapes_total": list(product(("text", "openmetrics"), ("complete", "aborted", "error"))),
+    "span2metrics_scrapes_total": list(product(("text", "openmetrics"), ("complete", "aborted", "error", "rejected"))),
     "span2metrics_render_seconds_count": [("text",), ("openmetrics",)],
     "span2metrics_ingest_seconds_count": [()],
     "span2metrics_aggregated_spans_total": [()],
@@ -165,6 +165,12 @@ def test_a_scrape_is_counted_by_format_and_outcome(telemetry: Telemetry) -> None
     counted = {labels: n for labels, n in samples(telemetry, "span2metrics_scrapes_total").items() if n}
     assert counted == {("openmetrics", "aborted"): 1}
     assert samples(telemetry, "span2metrics_render_seconds_sum") == {("openmetrics",): 0.25, ("text",): 0}
+
+
+def test_a_rejected_scrape_is_counted_and_its_time_is_not(telemetry: Telemetry) -> None:
+    telemetry.scraped(Format.TEXT, names.SCRAPE_REJECTED, 0.25)
+    assert samples(telemetry, "span2metrics_scrapes_total")[("text", "rejected")] == 1
+    assert samples(telemetry, "span2metrics_render_seconds_count") == {("openmetrics",): 0, ("text",): 0}
 
 
 def test_a_duration_on_a_bound_is_within_it(telemetry: Telemetry) -> None:
