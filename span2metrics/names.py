@@ -111,7 +111,8 @@ OUTCOMES = (ACCEPTED, MALFORMED, TOO_LARGE, UNSUPPORTED, OVERLOADED, ABANDONED, 
 SCRAPE_COMPLETE = "complete"
 SCRAPE_ABORTED = "aborted"
 SCRAPE_ERROR = "error"
-SCRAPE_OUTCOMES = (SCRAPE_COMPLETE, SCRAPE_ABORTED, SCRAPE_ERROR)
+SCRAPE_REJECTED = "rejected"
+SCRAPE_OUTCOMES = (SCRAPE_COMPLETE, SCRAPE_ABORTED, SCRAPE_ERROR, SCRAPE_REJECTED)
 
 #: Values of `format` of scrapes_total and render_seconds.
 FORMAT_TEXT = "text"
@@ -176,7 +177,10 @@ INGEST_SECONDS = SelfMetric(
     "span2metrics_ingest_seconds", "histogram", "From a request's arrival at the intake to its answer."
 )
 RENDER_SECONDS = SelfMetric(
-    "span2metrics_render_seconds", "histogram", "From a scrape's request to its last byte.", ("format",)
+    "span2metrics_render_seconds",
+    "histogram",
+    "From a scrape's request to its last byte, rejected ones apart.",
+    ("format",),
 )
 SCRAPES = SelfMetric("span2metrics_scrapes", "counter", "Scrapes, by format and outcome.", ("format", "outcome"))
 RELOAD_SUCCESSFUL = SelfMetric(

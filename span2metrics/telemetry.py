@@ -81,10 +81,14 @@ class Telemetry:
         self._ingest.observe(seconds)
 
     def scraped(self, format: Format, outcome: str, seconds: float) -> None:
-        """A page ended with one of `names.SCRAPE_OUTCOMES`, `seconds` after it was asked for."""
+        """A page ended with one of `names.SCRAPE_OUTCOMES`, `seconds` after it was asked for.
+
+        The time of a rejected one is not observed: quick refusals would make an overloaded daemon look fast.
+        """
         label = _FORMATS[format.body]
         self._scrapes[label, outcome] += 1
-        self._render[label].observe(seconds)
+        if outcome != names.SCRAPE_REJECTED:
+            self._render[label].observe(seconds)
 
     def watch_intake(self, current: Callable[[], int], limit: int) -> None:
         """From now on `current()` says how many bytes wait, of `limit`."""

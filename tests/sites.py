@@ -93,9 +93,12 @@ class Site:
 
 
 def settings(
-    telemetry_path: str = "/metrics", exporter_telemetry_path: str = "/metrics", listen: str = "127.0.0.1"
+    telemetry_path: str = "/metrics",
+    exporter_telemetry_path: str = "/metrics",
+    listen: str = "127.0.0.1",
+    max_scrapes: int = 8,
 ) -> config.Web:
-    return config.Web(config.Endpoint(listen, 0), telemetry_path, exporter_telemetry_path)
+    return config.Web(config.Endpoint(listen, 0), telemetry_path, exporter_telemetry_path, max_scrapes)
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ receivers:
     grpc: null
     http: {endpoint: "[::1]:0", cors: {allowed_origins: ["*"], max_age: 90s}}
 intake: {max_bytes: 1500}
+web: {max_scrapes: 3}
 metrics:
   namespace: ""
   unit: ms
@@ -69,6 +70,7 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     }
     assert dumped["metrics"]["buckets"] == "auto"
     assert dumped["metrics"]["unit"] == "s"
+    assert dumped["web"]["max_scrapes"] == 8
     assert dumped["limits"] == {"label_value_length": 256, "raw_key_bytes": "64MiB"}
 
 

@@ -36,6 +36,7 @@ def test_without_a_file_the_defaults_hold() -> None:
     assert config.intake.max_bytes is None
     assert config.web.listen_address == Endpoint("localhost", 10464)
     assert (config.web.telemetry_path, config.web.exporter_telemetry_path) == ("/metrics", "/metrics")
+    assert config.web.max_scrapes == 8
     assert config.metrics.namespace == "traces_span_metrics"
     assert config.metrics.unit is Unit.SECONDS
     assert (config.metrics.dialects, config.metrics.buckets) == ((Dialect.OTEL,), None)
@@ -61,7 +62,7 @@ receivers:
       max_json_size: 1MB
       cors: {allowed_origins: ["https://a.example", "*"], allowed_headers: [X-Tenant], max_age: 0s}
 intake: {max_bytes: 1GiB}
-web: {listen_address: ":80", telemetry_path: /spans, exporter_telemetry_path: /own/metrics}
+web: {listen_address: ":80", telemetry_path: /spans, exporter_telemetry_path: /own/metrics, max_scrapes: 1}
 metrics:
   namespace: ""
   unit: ms
@@ -94,6 +95,7 @@ def test_every_key_is_read(file: Path) -> None:
     assert (http.cors.allowed_headers, http.cors.max_age) == (("X-Tenant",), 0.0)
     assert config.intake.max_bytes == 1 << 30
     assert (config.web.telemetry_path, config.web.exporter_telemetry_path) == ("/spans", "/own/metrics")
+    assert config.web.max_scrapes == 1
     assert (metrics.namespace, metrics.unit) == ("", Unit.MILLISECONDS)
     assert metrics.buckets == (1, 250_000_000, 365 * 86400 * 10**9)
     assert [d.attributes for d in metrics.dimensions] == [("http.route",), ("a", "b")]

@@ -43,7 +43,7 @@ VALID: list[dict[str, Any]] = [
     {"receivers": {"otlp": {"grpc": None}}},
     {"receivers": {"otlp": {"http": {"cors": {"allowed_origins": ["https://a.example:8443"]}}}}},
     {"receivers": {"otlp": {"grpc": {"max_request_size": 4096, "keepalive": {"max_connection_age": "1h30m"}}}}},
-    {"web": {"listen_address": "${HOST}:80", "telemetry_path": "/a/b-c.d"}},
+    {"web": {"listen_address": "${HOST}:80", "telemetry_path": "/a/b-c.d", "max_scrapes": "2"}},
     {"metrics": {"errors_zero": "${ZERO:-true}", "unit": "${UNIT}", "buckets": ["${B}", "1.5s"]}},
     {"metrics": {"namespace": ""}},
     {"metrics": {"dimensions": [{"name": "a"}, {"coalesce": ["b", "c"], "from": ["scope"], "default": ""}]}},

@@ -215,6 +215,7 @@ def test_ready_is_said_only_while_every_receiver_listens() -> None:
         (names.SCRAPE_COMPLETE, 60.0, False),
         (names.SCRAPE_ABORTED, 0.0, False),
         (names.SCRAPE_ERROR, 0.0, False),
+        (names.SCRAPE_REJECTED, 0.0, False),
     ],
 )
 def test_the_last_scrape_is_one_that_began_after_the_drain_and_came_to_its_end(

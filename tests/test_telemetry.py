@@ -78,13 +78,16 @@ def test_the_process_is_measured(telemetry: Telemetry) -> None:
     assert value(telemetry, "process_resident_memory_bytes") > 0
 
 
+FORMATS = ("text", "openmetrics", "protobuf")
 EVERY_SERIES = {
     "span2metrics_received_requests_total": list(product(names.RECEIVERS, names.OUTCOMES)),
     "span2metrics_received_spans_total": [(receiver,) for receiver in names.RECEIVERS],
     "span2metrics_received_bytes_total": [(receiver,) for receiver in names.RECEIVERS],
     "span2metrics_last_received_span_timestamp_seconds": [(receiver,) for receiver in names.RECEIVERS],
     "span2metrics_span_anomalies_total": [(reason,) for reason in names.ANOMALIES],
-    "span2metrics_scrapes_total": list(product(("text", "openmetrics", "protobuf"), ("complete", "aborted", "error"))),
+    "span2metrics_scrapes_total": list(
+        product(("text", "openmetrics", "protobuf"), ("complete", "aborted", "error", "rejected"))
+    ),
     "span2metrics_render_seconds_count": [("text",), ("openmetrics",), ("protobuf",)],
     "span2metrics_ingest_seconds_count": [()],
     "span2metrics_aggregated_spans_total": [()],
@@ -191,6 +194,16 @@ def test_a_scrape_is_counted_by_format_and_outcome(telemetry: Telemetry, format:
         labels: seconds for labels, seconds in samples(telemetry, "span2metrics_render_seconds_sum").items() if seconds
     }
     assert took == {(label,): 0.25}
+
+
+def test_a_rejected_scrape_is_counted_and_its_time_is_not(telemetry: Telemetry) -> None:
+    telemetry.scraped(Format.TEXT, names.SCRAPE_REJECTED, 0.25)
+    assert samples(telemetry, "span2metrics_scrapes_total")[("text", "rejected")] == 1
+    assert samples(telemetry, "span2metrics_render_seconds_count") == {
+        ("openmetrics",): 0,
+        ("text",): 0,
+        ("protobuf",): 0,
+    }
 
 
 def test_a_duration_on_a_bound_is_within_it(telemetry: Telemetry) -> None:

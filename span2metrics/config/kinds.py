@@ -181,6 +181,32 @@ class Size(Parsed[int]):
         return {"anyOf": [integer, *super().schema(definitions)["anyOf"]]}
 
 
+class Whole(Parsed[int]):
+    """A whole number, within bounds."""
+
+    expected = "a whole number such as 8"
+    pattern = "[0-9]{1,18}"
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low, self.high = low, high
+
+    def read(self, value: Value) -> int:
+        value.insist(self.expected, "text", "integer")
+        return super().read(value)
+
+    def parse(self, text: str) -> int:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError("is not a whole number; write digits alone, such as 8")
+        return _bounded(int(text), self.low, self.high, str)
+
+    def show(self, value: int) -> Plain:
+        return value
+
+    def schema(self, definitions: Definitions) -> Schema:
+        integer = {"type": "integer", "minimum": self.low, "maximum": self.high}
+        return {"anyOf": [integer, *super().schema(definitions)["anyOf"]]}
+
+
 class Nanoseconds(Parsed[int]):
     """A duration in nanoseconds, exactly, within bounds (in nanoseconds)."""
 

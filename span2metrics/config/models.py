@@ -32,7 +32,7 @@ from span2metrics.config.forms import (
     REQUEST_SIZE,
     TIB,
 )
-from span2metrics.config.kinds import Address, Ascending, Choice, Distinct, Flag, ListOf, Or, Seconds, Size, Text
+from span2metrics.config.kinds import Address, Ascending, Choice, Distinct, Flag, ListOf, Or, Seconds, Size, Text, Whole
 from span2metrics.config.scalars import Endpoint
 from span2metrics.config.section import Entry, Section, setting
 from span2metrics.engine.plan import Dialect, Plan, Source, Unit
@@ -172,6 +172,13 @@ class Web:
         "/metrics",
         "Page of the daemon's own metrics. The same page by default, so that one scrape job has all; another path "
         "takes them off the first page.",
+    )
+    max_scrapes: int = setting(
+        Whole(1, 1000),
+        8,
+        "Metrics pages that may be under way at once, over both paths; a further scrape is told to come back in a "
+        "second. 8 is room for some pairs of Prometheus and a few people, and each page under way costs every other "
+        "time.",
     )
 
 

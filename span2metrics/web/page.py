@@ -6,14 +6,15 @@ a turn: a write to a socket that has room gives none, and without one a scrape s
 blocks large enough that the hand-over costs little.
 
 Span series come first, then the daemon's own metrics, then what ends a page of the format.  Who reads the page, and
-what happens when it breaks in the middle, is `scrape`'s business.
+what happens when it breaks in the middle, is `scrape`'s business; which families were asked for is `selection`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from isal import isal_zlib
 
@@ -21,6 +22,10 @@ from span2metrics.engine.core import Engine
 from span2metrics.engine.families import write_families
 from span2metrics.engine.plan import Format, Now
 from span2metrics.telemetry import Telemetry
+from span2metrics.web.selection import Selection
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
 #: Bytes handed to the compressing thread at once.  Going there and back costs about 0.1 ms of CPU, so that blocks of
 #: 256 KiB made a page half as dear again as these; larger ones gain nothing.
@@ -31,15 +36,30 @@ _FASTEST = 1
 Chunks = AsyncGenerator[bytes, None]
 
 
-async def page(engine: Engine | None, telemetry: Telemetry | None, format: Format, now: Now) -> Chunks:
-    """The page's chunks, none of them empty: the span series unless `engine` is None, our own unless `telemetry` is."""
+async def page(
+    engine: Engine | None, telemetry: Telemetry | None, format: Format, now: Now, selection: Selection | None = None
+) -> Chunks:
+    """The page's chunks, none of them empty: the span series unless `engine` is None, our own unless `telemetry` is.
+
+    With a `selection`, those families alone that it names; the engine is not asked for what is not needed.
+    """
     if engine is not None:
-        for chunk in engine.render(format.body, now):
-            yield chunk
+        for chunk in _spans(engine, telemetry, format.body, now, selection):
+            if chunk:
+                yield chunk
             await asyncio.sleep(0)
-    own = b"" if telemetry is None else write_families(telemetry.collect(), format)
-    if end := own + format.trailer:
+    own: Iterable[Metric] = () if telemetry is None else telemetry.collect()
+    if end := write_families(own if selection is None else selection.of(own), format) + format.trailer:
         yield end
+
+
+def _spans(
+    engine: Engine, telemetry: Telemetry | None, format: Format, now: Now, selection: Selection | None
+) -> Iterator[bytes]:
+    chunks = engine.render(format, now)
+    if selection is None:
+        return chunks
+    return selection.without(() if telemetry is None else telemetry.collect()).of_page(chunks)
 
 
 async def gzipped(chunks: Chunks) -> Chunks:

@@ -23,6 +23,11 @@ def plain(status: int, text: str | None = None, **headers: str) -> web.Response:
     return web.Response(status=status, text=f"{line}\n", headers=SERVER | headers)
 
 
+def busy(reason: str) -> web.Response:
+    """Not now, and when to come back; most of what stands in the way is gone in a second."""
+    return plain(503, reason, **{"Retry-After": "1"})
+
+
 def document(body: str, media_type: str) -> web.Response:
     """A page or picture for a browser, allowed to load nothing from elsewhere."""
     return web.Response(text=body, content_type=media_type, headers=_PAGE)

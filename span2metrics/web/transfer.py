@@ -1,0 +1,60 @@
+"""A page's way to its scraper: chunk after chunk, no faster than they are taken, and an end that cannot be mistaken.
+
+A page that breaks in the middle must not look whole.  Chunked transfer tells a scraper so by the missing last chunk,
+but a proxy or an HTTP/1.0 client may take the end of the connection for the end of the page: the connection is reset.
+
+No reader holds more of the daemon than one chunk, and none for longer than `STALLED` a chunk, whether it told a
+deadline or not: a scraper that hangs would keep its place among the pages under way for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable
+from contextlib import aclosing
+
+from aiohttp import web
+
+from span2metrics.web.page import Chunks
+
+#: Seconds in which a reader takes a chunk.  What the kernels of both sides hold moves in lumps of a MiB or so, so that
+#: some 20 KiB a second are enough, less than any line has over which there is a point in scraping.
+STALLED = 60.0
+
+_LINGER_NOT = struct.pack("ii", 1, 0)  # closing discards what is unsent and sends RST
+
+
+async def send(chunks: Chunks, request: web.BaseRequest, response: web.StreamResponse, seconds: float | None) -> None:
+    """Returns when all of the page is with the kernel.  Raises `TimeoutError` after `seconds`, or if the reader stalls.
+
+    The response is prepared with the first chunk; until then another one can be sent in its place.
+    """
+    _drain_fully(request)
+    async with asyncio.timeout(seconds), aclosing(chunks) as body:
+        async for chunk in body:
+            await response.prepare(request)
+            await _taken(response.write(chunk))
+        await response.prepare(request)
+        await _taken(response.write_eof())
+
+
+def reset(request: web.BaseRequest) -> None:
+    """Ends the connection in a way that nobody takes for the end of a page."""
+    transport = request.transport
+    if transport is None:
+        return
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+    transport.abort()
+
+
+async def _taken(writing: Awaitable[None]) -> None:
+    async with asyncio.timeout(STALLED):
+        await writing
+
+
+def _drain_fully(request: web.BaseRequest) -> None:
+    """Makes "written" mean handed to the kernel: a page's memory is one chunk, and its end survives our exit."""
+    if request.transport is not None:
+        request.transport.set_write_buffer_limits(0)
