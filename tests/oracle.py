@@ -13,24 +13,30 @@ import base64
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from opentelemetry.proto.trace.v1 import trace_pb2
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
-from prometheus_client.parser import text_string_to_metric_families as parse_text
-from prometheus_client.utils import floatToGoString
 
-from span2metrics.engine.plan import Dimension, Format, Plan, Source
-from span2metrics.names import CALLS_HELP, DURATION_HELP, SIZE_HELP
+from span2metrics.engine.plan import Dimension, Format, Now, Plan, Source
+from tests.oracle_page import (
+    TEXTS,
+    Exemplar,
+    Histogram,
+    Labels,
+    Model,
+    Numbers,
+    Pairs,
+    Span,
+    histogram,
+    read_page,
+    write_page,
+)
+from tests.payloads import NOW
 from tests.twins import BrokenError, parse, parse_value
 
-Labels = frozenset[tuple[str, str]]
-#: Cumulative count by `le`, sum in nanoseconds, count.
-Histogram = tuple[dict[str, int], int, int]
-#: Calls; durations with their sums as a parser reads them, in the plan's unit.
-Numbers = tuple[dict[Labels, int], dict[Labels, tuple[dict[str, int], float, int]]]
+__all__ = ["TEXTS", "Labels", "Oracle", "read_page"]
 
 KINDS = {number: name for name, number in trace_pb2.Span.SpanKind.items()}
 STATUSES = {number: name for name, number in trace_pb2.Status.StatusCode.items()}
@@ -166,11 +172,13 @@ class Oracle:
         self.received = 0
         self.anomalies: Counter[str] = Counter()
         self.truncated: Counter[str] = Counter()
-        self._calls: Counter[tuple[tuple[str, str], ...]] = Counter()
-        self._sizes: Counter[tuple[tuple[str, str], ...]] = Counter()
-        self._durations: dict[tuple[tuple[str, str], ...], list[int]] = defaultdict(list)
+        self._calls: Counter[Pairs] = Counter()
+        self._sizes: Counter[Pairs] = Counter()
+        self._durations: dict[Pairs, list[Span]] = defaultdict(list)
+        self._timed: dict[Pairs, list[Span]] = defaultdict(list)
+        self._born: dict[tuple[str, Pairs], Now] = {}
 
-    def consume(self, request: bytes) -> None:
+    def consume(self, request: bytes, now: Now = NOW) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
         places = list(_places(parse("ExportTraceServiceRequest", request)))
         spans = [self._read(place) for place in places]
@@ -181,7 +189,13 @@ class Oracle:
             self.anomalies.update(faults)
             self.truncated.update(truncated)
             if took is not None:
-                self._durations[duration].append(took)
+                span = Span(took, _exemplar(place.span, took, now) if self.plan.exemplars else None)
+                self._durations[duration].append(span)
+                self._timed[calls].append(span)
+        for labels in self._all_calls():
+            self._born.setdefault(("calls", labels), now)
+        for labels in self._durations:
+            self._born.setdefault(("duration", labels), now)
 
     def _read(self, place: _Place) -> tuple[Any, Any, int | None, set[str], set[str]]:
         faults: set[str] = set()
@@ -218,14 +232,14 @@ class Oracle:
     def _read_dimensions(self, dimensions: Iterable[Dimension], place: _Place, faults: set[str]) -> dict[str, str]:
         return {dimension.label: place.dimension(dimension, faults) for dimension in dimensions}
 
-    def _cut(self, labels: dict[str, str], truncated: set[str]) -> tuple[tuple[str, str], ...]:
+    def _cut(self, labels: dict[str, str], truncated: set[str]) -> Pairs:
         limit = self.plan.label_value_length
         short = {label: text if label in ENUMS else cut(text, limit) for label, text in labels.items()}
         truncated.update(label for label in labels if labels[label] != short[label])
         shown = [(label, text) for label, text in short.items() if text]
         return tuple(sorted(shown, key=lambda pair: pair[0] in self.plan.errors_zero_drop))  # those of no sibling last
 
-    def _all_calls(self) -> dict[tuple[tuple[str, str], ...], int]:
+    def _all_calls(self) -> dict[Pairs, int]:
         calls = dict(self._calls)
         if self.plan.errors_zero and "status_code" not in self.plan.exclude:
             for labels in self._calls:
@@ -243,8 +257,8 @@ class Oracle:
 
     def durations(self) -> dict[Labels, Histogram]:
         return {
-            frozenset(labels): _histogram(took, self.plan.bounds_ns, self.plan.unit.nanoseconds)
-            for labels, took in self._durations.items()
+            frozenset(labels): histogram([span.took for span in spans], self.plan.bounds_ns, self.plan.unit.nanoseconds)
+            for labels, spans in self._durations.items()
         }
 
     def numbers(self) -> Numbers:
@@ -254,72 +268,10 @@ class Oracle:
             labels: (buckets, total / unit, count) for labels, (buckets, total, count) in self.durations().items()
         }
 
-    def page(self, format: Format) -> bytes:
+    def page(self, format: Format, now: Now = NOW) -> bytes:
         """The page of the span families, without the format's trailer."""
-        lines: list[str] = []
-        shown: set[str] = set()
-        for shape in _families(self.plan):
-            if shape.name not in shown:
-                lines += self._family_lines(shape, format)
-            shown.add(shape.name)
-        return "".join(f"{line}\n" for line in lines).encode()
-
-    def _family_lines(self, shape: _Shape, format: Format) -> Iterator[str]:
-        if shape.shows == "duration":
-            yield from _head(shape.name, "histogram", DURATION_HELP)
-            yield from [f"# UNIT {shape.name} {shape.unit}"] * (format is Format.OPENMETRICS and bool(shape.unit))
-            for labels, took in _sorted(self._durations, shape):
-                yield from self._histogram_lines(shape, labels, took)
-            return
-        total = "_total" if format is Format.TEXT else ""
-        yield from _head(f"{shape.name}{total}", "counter", CALLS_HELP if shape.shows == "calls" else SIZE_HELP)
-        for labels, count in _sorted(self._all_calls() if shape.shows == "calls" else self._sizes, shape):
-            yield f"{shape.name}_total{_braces(labels)} {count}"
-
-    def _histogram_lines(self, shape: _Shape, labels: bytes, took: list[int]) -> Iterator[str]:
-        buckets, total, count = _histogram(took, self.plan.bounds_ns, shape.nanoseconds)
-        for le, below in buckets.items():
-            bound = f'le="{le}"'
-            yield f"{shape.name}_bucket{_braces(labels, bound)} {below}"
-        exact = (Decimal(total) / shape.nanoseconds).normalize()
-        yield f"{shape.name}_sum{_braces(labels)} {exact:f}"
-        yield f"{shape.name}_count{_braces(labels)} {count}"
-
-
-class _Shape(NamedTuple):
-    """A family on a page: `shows` calls, duration or size; `unit` the suffix of its name."""
-
-    name: str
-    shows: str
-    nanoseconds: int
-    unit: str
-    service: str
-
-
-def _families(plan: Plan) -> Iterator[_Shape]:
-    """Semantics §1.1, the table of dialects."""
-    for dialect in plan.dialects:
-        if dialect.value == "tempo":
-            for name, shows in (("calls", "calls"), ("latency", "duration"), ("size", "size")):
-                yield _Shape(f"traces_spanmetrics_{name}", shows, 10**9, "", "service")
-            continue
-        otel = dialect.value == "otel"
-        prefix = f"{plan.namespace}_" * bool(plan.namespace) if otel else "traces_span_metrics_"
-        unit = plan.unit.suffix if otel else "milliseconds"
-        nanoseconds = {"seconds": 10**9, "milliseconds": 10**6}[unit]
-        yield _Shape(f"{prefix}calls", "calls", nanoseconds, "", "service_name")
-        yield _Shape(f"{prefix}duration_{unit}", "duration", nanoseconds, unit, "service_name")
-
-
-def _sorted(series: Mapping[tuple[tuple[str, str], ...], Any], shape: _Shape) -> list[tuple[bytes, Any]]:
-    renamed = {"service_name": shape.service}
-    texts = [([(renamed.get(label, label), text) for label, text in labels], value) for labels, value in series.items()]
-    return sorted(((_label_text(labels), value) for labels, value in texts), key=lambda item: item[0])
-
-
-def _histogram(took: list[int], bounds_ns: Iterable[int], unit: int) -> Histogram:
-    buckets = {floatToGoString(le / unit): sum(ns <= le for ns in took) for le in bounds_ns}
-    return {**buckets, "+Inf": len(took)}, sum(took), len(took)
+        counters = {"calls": self._all_calls(), "size": dict(self._sizes)}
+        return write_page(Model(self.plan, counters, self._timed, self._durations, self._born), format, now)
 
 
 def _places(request: Any) -> Iterator[_Place]:
@@ -343,38 +295,8 @@ def _duration(span: Any, faults: set[str]) -> int | None:
     return int(max(0, end - start))
 
 
-# --- pages ------------------------------------------------------------------------------------------------------------
-
-
-def _head(name: str, kind: str, text: str) -> list[str]:
-    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-
-
-def _label_text(labels: Iterable[tuple[str, str]]) -> bytes:
-    escape = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
-    return ",".join(f'{label}="{text.translate(escape)}"' for label, text in labels).encode()
-
-
-def _braces(labels: bytes, more: str = "") -> str:
-    inner = ",".join(filter(None, (labels.decode(), more)))
-    return f"{{{inner}}}" if inner else ""
-
-
-#: The formats that `Oracle.page` writes and `read_page` reads; the other versions are the same bytes.
-TEXTS = (Format.TEXT, Format.OPENMETRICS)
-
-
-def read_page(page: bytes, format: Format) -> Numbers:
-    """What a page says, by prometheus-client's parser of that format.  `page` is without the format's trailer."""
-    parser = parse_text if format is Format.TEXT else parse_openmetrics
-    calls: dict[Labels, int] = {}
-    parts: dict[Labels, dict[str, float]] = defaultdict(dict)
-    for family in parser((page + format.trailer).decode()):
-        for sample in family.samples:
-            labels = dict(sample.labels)
-            part = labels.pop("le", sample.name.rpartition("_")[2])
-            if part == "total":
-                calls[frozenset(labels.items())] = int(sample.value)
-            else:
-                parts[frozenset(labels.items())][part] = sample.value
-    return calls, {labels: (part, part.pop("sum"), int(part.pop("count"))) for labels, part in parts.items()}
+def _exemplar(span: Any, took: int, now: Now) -> Exemplar | None:
+    valid = _is_id(span.trace_id, 16) and _is_id(span.span_id, 8)
+    if not valid or span.end_time_unix_nano > now.wall_ns:
+        return None
+    return Exemplar(span.end_time_unix_nano, span.trace_id, span.span_id, took)

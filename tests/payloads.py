@@ -235,8 +235,8 @@ def placed_spans(draw: st.DrawFn) -> list[Placed]:
         attributes=attributes,
         start=_times,
         end=_times,
-        trace_id=st.sampled_from([b"\1" * 16, b"", bytes(16), b"\1" * 17]),
-        span_id=st.sampled_from([b"\1" * 8, b"", bytes(8), b"\1" * 7]),
+        trace_id=st.sampled_from([b"\1" * 16, b"\xfe" * 16, b"", bytes(16), b"\1" * 17]),
+        span_id=st.sampled_from([b"\1" * 8, bytes(7) + b"\2", b"", bytes(8), b"\1" * 7]),
     )
     return draw(st.lists(placed, max_size=8))
 
@@ -267,6 +267,9 @@ plans = st.builds(
     exclude=st.frozensets(st.sampled_from(BUILTIN_LABELS), max_size=2),
     errors_zero=st.booleans(),
     errors_zero_drop=st.frozensets(st.sampled_from(["d", "calls_own", "r"]), max_size=2),
+    exemplars=st.booleans(),
+    created=st.booleans(),
+    zero_first_ns=st.sampled_from([0, 0, 1, 10**9]),
     label_value_length=st.sampled_from([256, 256, 16, 17, 18, 24]),
     raw_key_bytes=st.sampled_from([64 << 20, 4096]),
 ).map(lambda plan: plan if plan.dialects == (Dialect.OTEL,) else dataclasses.replace(plan, exclude=frozenset()))

@@ -135,6 +135,9 @@ def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) ->
   duration: {dimensions: [{name: c}]}
   resource_labels: [d]
   exclude: [span_kind]
+  exemplars: false
+  created: true
+  zero_first: 30s
 limits: {label_value_length: 64, raw_key_bytes: 1MiB}
 """,
     )

@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, given, settings
 
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import MS, Dimension, Format, Plan, Source
+from span2metrics.engine.plan import MS, Dimension, Format, Now, Plan, Source
 from span2metrics.engine.stats import Outcome
 from tests.oracle import TEXTS, Oracle
 from tests.payloads import ERROR, NOW, SERVER, Placed, backwards, placed_spans, plans, request
@@ -22,13 +22,17 @@ ENGINE = settings(
 )
 
 
-def page(engine: Engine, format: Format) -> bytes:
-    return b"".join(engine.render(format, NOW))
+def page(engine: Engine, format: Format, now: Now = NOW) -> bytes:
+    return b"".join(engine.render(format, now))
 
 
-def assert_equal(engine: Engine, model: Oracle) -> None:
+def later(seconds: float) -> Now:
+    return Now(*(reading + round(seconds * 1e9) for reading in NOW))
+
+
+def assert_equal(engine: Engine, model: Oracle, now: Now = NOW) -> None:
     for format in TEXTS:
-        assert page(engine, format) == model.page(format)
+        assert page(engine, format, now) == model.page(format, now)
     stats = engine.stats()
     assert Counter(stats.anomalies) == model.anomalies
     assert Counter(stats.truncated) == model.truncated
@@ -37,14 +41,18 @@ def assert_equal(engine: Engine, model: Oracle) -> None:
 
 
 @ENGINE
-@given(plans, st.lists(placed_spans(), max_size=4), st.booleans())
-def test_the_engine_counts_as_the_oracle_does(plan: Plan, batches: list[list[Placed]], behind: bool) -> None:
+@given(plans, st.lists(placed_spans(), max_size=4), st.booleans(), st.sampled_from([0, 0.25, 1]))
+def test_the_engine_counts_as_the_oracle_does(
+    plan: Plan, batches: list[list[Placed]], behind: bool, step: float
+) -> None:
     engine, model = Engine(plan), Oracle(plan)
-    for spans in batches:
+    for n, spans in enumerate(batches):
+        now = later(step * n)
         body = backwards(spans) if behind else request(spans)
-        assert engine.consume(body, NOW) == Outcome(received=len(spans), aggregated=len(spans), dropped={})
-        model.consume(body)
-    assert_equal(engine, model)
+        assert engine.consume(body, now) == Outcome(received=len(spans), aggregated=len(spans), dropped={})
+        model.consume(body, now)
+        assert_equal(engine, model, now)
+    assert_equal(engine, model, later(step * len(batches) + 0.3))
 
 
 @settings(ENGINE, max_examples=100)

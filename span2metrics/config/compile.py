@@ -31,6 +31,9 @@ def compile_plan(config: Config) -> Plan:
         exclude=frozenset(metrics.exclude),
         errors_zero=errors_zero,
         errors_zero_drop=_dropped(metrics) if errors_zero else frozenset(),
+        exemplars=metrics.exemplars,
+        created=metrics.created,
+        zero_first_ns=metrics.zero_first or 0,
         label_value_length=config.limits.label_value_length,
         raw_key_bytes=config.limits.raw_key_bytes,
     )

@@ -32,8 +32,21 @@ from span2metrics.config.forms import (
     REQUEST_SIZE,
     TIB,
 )
-from span2metrics.config.kinds import Address, Ascending, Choice, Distinct, Flag, ListOf, Or, Seconds, Size, Text, Whole
-from span2metrics.config.scalars import Endpoint
+from span2metrics.config.kinds import (
+    Address,
+    Ascending,
+    Choice,
+    Distinct,
+    Flag,
+    ListOf,
+    Nanoseconds,
+    Or,
+    Seconds,
+    Size,
+    Text,
+    Whole,
+)
+from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
 from span2metrics.config.section import Entry, Section, setting
 from span2metrics.engine.plan import Dialect, Plan, Source, Unit
 
@@ -308,6 +321,25 @@ class Metrics:
         ("http.response.status_code", "error.type", "rpc.grpc.status_code"),
         "Dimensions that such a series does not carry, by attribute or label. Those that say how a call ended: no "
         "error ends like the success beside it.",
+    )
+    exemplars: bool = setting(
+        Flag(),
+        ENGINE.exemplars,
+        "For each bucket the span that ended last, by trace id and span id, where the format can carry it "
+        "(OpenMetrics). On, because a click from a slow bucket to its trace is what they are for; 48 bytes a bucket "
+        "that was touched.",
+    )
+    created: bool = setting(
+        Flag(),
+        ENGINE.created,
+        "A sample `_created` with the time at which each series began, in OpenMetrics. Off, because few scrapers read "
+        "it and all store it.",
+    )
+    zero_first: int | None = setting(
+        Or(Nanoseconds(1, DAY * NS_PER_SECOND), None),
+        None,
+        "Show a new series at 0 for so long, so that increase() sees its first spans: two scrape intervals. null: show "
+        "it as it is, because what is accepted should be in the next scrape.",
     )
 
 

@@ -14,7 +14,7 @@ from span2metrics.config.labels import ambiguous, label_of, reserved
 from span2metrics.config.models import Config, Dimension, ResourceLabel
 from span2metrics.config.reading import Reading
 from span2metrics.config.scalars import Endpoint
-from span2metrics.engine.dialects import View, views_of
+from span2metrics.engine.dialects import views_of
 from span2metrics.engine.plan import Dialect
 
 COMMON, RESOURCE = "metrics.dimensions", "metrics.resource_labels"
@@ -93,9 +93,9 @@ def families_are_not_the_daemons(config: Config, reading: Reading) -> None:
 
 def families_are_apart(config: Config, reading: Reading) -> None:
     """Two dialects may share a family; two families of different labels or units may not share a name."""
-    shown: dict[str, View] = {}
+    shown: dict[str, str] = {}
     for view in views_of(config.metrics.dialects, config.metrics.namespace, config.metrics.unit):
-        if shown.setdefault(view.family.name, view) != view:
+        if shown.setdefault(view.family.name, view.service) != view.service:
             reading.add(
                 "metrics.namespace",
                 f"{view.family.name} would be a metric of two dialects with different labels; choose another namespace",

@@ -9,6 +9,7 @@ One extension module in a few files, each textually included below and each one 
     values      an AnyValue's text
     keys        known raw keys, in two generations bounded in bytes
     series      the counters themselves, by rendered label text
+    exemplars   the span that stands for a bucket
     contexts    what a resource and a scope say of their spans
     spans       the walk over a request, into scratch rows
     exposition  a page of the span families
@@ -44,6 +45,7 @@ include "wire.pyx"
 include "hashing.pyx"
 include "values.pyx"
 include "keys.pyx"
+include "exemplars.pyx"
 include "series.pyx"
 include "contexts.pyx"
 include "spans.pyx"
@@ -61,6 +63,7 @@ cdef class Engine:
     cdef Walk walk
     cdef Page page
     cdef Tally tally
+    cdef bint exemplars
     cdef uint64_t aggregated
     cdef uint64_t births
     cdef uint64_t policy_errors
@@ -77,6 +80,7 @@ cdef class Engine:
         self.durations = SeriesTable(plan.bounds_ns) if self.policy.split else self.calls
         self.walk = Walk(self.contexts, self.keys, self.policy, plan)
         self.page = Page(plan, self.policy.statuses, self.calls, self.durations)
+        self.exemplars = plan.exemplars
         self.truncated = dict.fromkeys(self.policy.labels, 0)
         self.notes, self.note_numbers = [None], {None: 0}
 
@@ -86,6 +90,7 @@ cdef class Engine:
             walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request))
             named = [self.named(miss) for miss in walk.misses]
             self.contexts.keep()
+            self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
             self.bear(named)
             self.apply()
             self.remember()
@@ -132,13 +137,17 @@ cdef class Engine:
         cdef Row* end = walk.rows + walk.count
         cdef Target* target
         cdef Series* series
+        cdef bint shown
         while row != end:
             target = &row.entry.target if row.entry is not NULL else &(<Miss>walk.misses[row.miss]).target
             series = self.calls.at(target.calls)
             series.calls += 1
             series.bytes += row.size
             if row.timed:
-                self.durations.observe(target.durations, row.duration)
+                shown = self.exemplars and row.trace_id is not NULL and row.end <= self.calls.wall_ns
+                self.durations.observe(target.durations, row, shown)
+                if shown and self.durations is not self.calls:
+                    self.calls.exemplars.offer(&series.exemplars, 0, row)
             if target.notes:
                 self.take_note(target.notes)
             row += 1
@@ -188,7 +197,7 @@ cdef class Engine:
         return 0
 
     def render(self, format, now):
-        return self.page.chunks(format)
+        return self.page.chunks(format, now)
 
     def stats(self):
         return Stats(

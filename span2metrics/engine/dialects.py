@@ -20,13 +20,13 @@ class View(NamedTuple):
     """A family of a dialect.
 
     shows      which counts: `names.CALLS`, `names.DURATION` or `names.SIZE`
-    unit       of its durations, None where there are none
+    unit       of its durations, those in a counter's exemplars too
     service    what it calls the label `service_name`
     """
 
     family: Family
     shows: str
-    unit: Unit | None
+    unit: Unit
     service: str
 
 
@@ -41,10 +41,7 @@ def views_of(dialects: Iterable[Dialect], namespace: str, unit: Unit) -> Iterato
     for dialect in dialects:
         if dialect is Dialect.TEMPO:
             shown = zip(names.TEMPO_FAMILIES, (names.CALLS, names.DURATION, names.SIZE), strict=True)
-            yield from (
-                View(family, shows, Unit.SECONDS if shows == names.DURATION else None, names.TEMPO_SERVICE)
-                for family, shows in shown
-            )
+            yield from (View(family, shows, Unit.SECONDS, names.TEMPO_SERVICE) for family, shows in shown)
         elif dialect is Dialect.JAEGER:
             yield from _connector(names.NAMESPACE, Unit.MILLISECONDS)
         else:
@@ -52,5 +49,5 @@ def views_of(dialects: Iterable[Dialect], namespace: str, unit: Unit) -> Iterato
 
 
 def _connector(namespace: str, unit: Unit) -> Iterator[View]:
-    yield View(names.calls_family(namespace), names.CALLS, None, names.SERVICE_NAME)
+    yield View(names.calls_family(namespace), names.CALLS, unit, names.SERVICE_NAME)
     yield View(names.duration_family(namespace, unit.suffix), names.DURATION, unit, names.SERVICE_NAME)

@@ -12,6 +12,15 @@ cdef enum:
     SHOWS_CALLS = 0             # places in SHOWS
     SHOWS_DURATION = 1
     SHOWS_SIZE = 2
+    MOST_BUCKETS = 65           # with +Inf; the configuration allows no more
+    SECOND = 1000000000
+    SECOND_DECIMALS = 9
+
+cdef struct Style:              # what one page does beyond names and numbers
+    bint exemplars
+    bint created
+    uint64_t zero_first         # nanoseconds for which a series is shown at 0
+    uint64_t wall_ns            # now
 
 cdef struct Piece:
     const char* text
@@ -81,6 +90,7 @@ cdef class View:
     cdef Piece bucket
     cdef Piece sum
     cdef Piece count
+    cdef Piece created
     cdef Piece service              # what stands in place of the first `renamed` bytes of a series' labels
     cdef size_t renamed
     cdef Piece* bounds              # `le="0.002"} `, …, `le="+Inf"} `
@@ -98,14 +108,14 @@ cdef class View:
         self.bucket = self.piece(f"{name}_bucket")
         self.sum = self.piece(f"{name}_sum")
         self.count = self.piece(f"{name}_count")
+        self.created = self.piece(f"{name}_created")
         if view.service != names.SERVICE_NAME:
             self.service = self.piece(view.service)
             self.renamed = len(names.SERVICE_NAME)
-        if view.unit is not None:
-            self.unit = view.unit.nanoseconds
-            self.decimals = len(str(self.unit)) - 1
-            self.make_bounds(plan.bounds_ns)
-        self.line_room = self.bucket.size + self.sample.size + NUMBER_ROOM + 96
+        self.unit = view.unit.nanoseconds
+        self.decimals = len(str(self.unit)) - 1
+        self.make_bounds(plan.bounds_ns)
+        self.line_room = self.created.size + 3 * NUMBER_ROOM + 256
 
     def __dealloc__(self):
         PyMem_RawFree(self.bounds)
@@ -130,10 +140,14 @@ cdef class Page:
     cdef tuple views
     cdef list texts
     cdef Piece statuses[LAST_STATUS + 1]    # `status_code="…",` by number
+    cdef bint created
+    cdef uint64_t zero_first                # nanoseconds
 
     def __cinit__(self, plan, tuple statuses, SeriesTable calls, SeriesTable durations):
         self.calls = calls
         self.durations = durations
+        self.created = plan.created
+        self.zero_first = plan.zero_first_ns
         self.views = tuple(
             [View(view, plan, durations if view.shows == names.DURATION else calls) for view in views(plan)]
         )
@@ -141,9 +155,10 @@ cdef class Page:
         for i, text in enumerate(self.texts):
             self.statuses[i] = Piece(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
 
-    def chunks(self, format):
+    def chunks(self, format, now):
         """Chunks of about CHUNK_BYTES of all families; a family's head is there even if it has no series yet."""
         cdef Buffer buffer = Buffer()
+        cdef Style style = self.style(format, now)
         cdef View view
         cdef uint32_t i
         cdef bytes order
@@ -153,45 +168,76 @@ cdef class Page:
             buffer.written(put(buffer.reserve(len(text)), PyBytes_AS_STRING(text), len(text)))
             order = durations if view.shows == SHOWS_DURATION else calls
             for i in range(PyBytes_GET_SIZE(order) // sizeof(uint32_t)):
-                self.put_series(buffer, view, view.table.at((<uint32_t*>PyBytes_AS_STRING(order))[i]))
+                self.put_series(buffer, view, &style, view.table.at((<uint32_t*>PyBytes_AS_STRING(order))[i]))
                 if buffer.used >= CHUNK_BYTES:
                     yield buffer.take()
         if buffer.used:
             yield buffer.take()
 
-    cdef inline int put_series(self, Buffer buffer, View view, Series* series) except -1:
+    cdef Style style(self, format, now) except *:
+        cdef bint rich = format is Format.OPENMETRICS
+        return Style(rich, rich and self.created, self.zero_first, now.wall_ns)
+
+    cdef inline int put_series(self, Buffer buffer, View view, Style* style, Series* series) except -1:
         if view.shows == SHOWS_DURATION:
-            return self.put_duration(buffer, view, series)
+            return self.put_duration(buffer, view, style, series) if series.histogram else 0
         if view.shows == SHOWS_CALLS:
-            return self.put_counter(buffer, view, series, series.calls)
-        return self.put_counter(buffer, view, series, series.bytes) if series.calls else 0
+            return self.put_counter(buffer, view, style, series, series.calls)
+        return self.put_counter(buffer, view, style, series, series.bytes) if series.calls else 0
 
-    cdef inline int put_counter(self, Buffer buffer, View view, Series* series, uint64_t value) except -1:
-        cdef char* at = buffer.reserve(view.line_room + series.size)
-        return buffer.written(put_count(self.put_sample(at, view, &view.sample, series), value))
+    cdef inline int put_counter(
+        self, Buffer buffer, View view, Style* style, Series* series, uint64_t value
+    ) except -1:
+        cdef char* at = buffer.reserve(2 * (view.line_room + series.size))
+        cdef bint fresh = is_fresh(style, series.born)
+        cdef Exemplar* exemplar = NULL
+        if style.exemplars and view.shows == SHOWS_CALLS and not fresh:
+            exemplar = self.calls.exemplars.latest(series.exemplars)
+        at = put_number(self.put_sample(at, view, &view.sample, series), 0 if fresh else value)
+        at = put_end(at, exemplar, view.unit, view.decimals)
+        if style.created:
+            at = put_time(self.put_sample(at, view, &view.created, series), series.born)
+        return buffer.written(at)
 
-    cdef int put_duration(self, Buffer buffer, View view, Series* series) except -1:
-        """Buckets, sum and count; nothing for a series of which nothing was observed."""
-        cdef uint64_t* words
+    cdef int put_duration(self, Buffer buffer, View view, Style* style, Series* series) except -1:
+        """Buckets, sum and count."""
+        cdef uint64_t* words = self.durations.histogram(series)
+        cdef Exemplar* exemplars[MOST_BUCKETS]
+        cdef Piece* bounds = view.bounds
+        cdef bint fresh = is_fresh(style, words[BORN])
+        cdef bint shown = style.exemplars and not fresh and series.exemplars != 0
         cdef uint64_t count = 0
         cdef uint32_t i
         cdef char* start
         cdef char* at
         cdef size_t same
-        cdef Piece* bounds = view.bounds
-        if series.histogram == 0:
-            return 0
-        words = self.durations.histogram(series)
-        start = at = buffer.reserve((self.durations.bound_count + 3) * (view.line_room + series.size))
+        if shown:
+            self.spread(exemplars, series.exemplars)
+        start = at = buffer.reserve((self.durations.bound_count + 4) * (view.line_room + series.size))
         at = self.put_labels(put(put_piece(at, &view.bucket), b"{", 1), view, series)
         same = at - start                   # what all bucket lines begin with
         for i in range(self.durations.bound_count + 1):
-            count += words[SUM_WORDS + i]
+            if not fresh:
+                count += words[BUCKETS + i]
             if i:
                 at = put(at, start, same)
-            at = put_count(put_piece(at, &bounds[i]), count)
-        at = put_sum(self.put_sample(at, view, &view.sum, series), words[0], words[1], view.unit, view.decimals)
-        return buffer.written(put_count(self.put_sample(at, view, &view.count, series), count))
+            at = put_number(put_piece(at, &bounds[i]), count)
+            at = put_end(at, exemplars[i] if shown else NULL, view.unit, view.decimals)
+        at = self.put_sample(at, view, &view.sum, series)
+        at = put_count(at, 0) if fresh else put_sum(at, words[0], words[1], view.unit, view.decimals)
+        at = put_count(self.put_sample(at, view, &view.count, series), count)
+        if style.created:
+            at = put_time(self.put_sample(at, view, &view.created, series), words[BORN])
+        return buffer.written(at)
+
+    cdef inline void spread(self, Exemplar** buckets, uint32_t number) noexcept:
+        """A series' exemplars by bucket."""
+        cdef Exemplar* exemplar
+        memset(buckets, 0, (self.durations.bound_count + 1) * sizeof(Exemplar*))
+        while number:
+            exemplar = self.durations.exemplars.at(number)
+            buckets[exemplar.bucket] = exemplar
+            number = exemplar.next
 
     cdef inline char* put_labels(self, char* at, View view, Series* series) noexcept:
         """The pairs, each with a comma behind it."""
@@ -213,27 +259,64 @@ cdef class Page:
         return put(at - 1, b"} ", 2)        # over the last comma
 
 
+cdef inline bint is_fresh(Style* style, uint64_t born) noexcept nogil:
+    """Is what was born then still shown at 0?  Not if the clock was set back since: that must not hide it for long."""
+    return style.wall_ns - born < style.zero_first
+
+
 cdef char* put_sum(char* at, uint64_t low, uint64_t high, uint64_t unit, int decimals) except NULL:
-    """Nanoseconds as an exact decimal of the unit, without zeros at its end, and the line's end."""
-    cdef uint64_t fraction = low % unit
+    """Nanoseconds of 128 bits as `put_decimal` has them, and the line's end."""
     cdef bytes digits
-    cdef int i
     if high:
-        whole, fraction = divmod((<object>high << 64) + low, unit)
+        whole, rest = divmod((<object>high << 64) + low, unit)
         digits = str(whole).encode()
-        at = put(at, PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+        at = put_fraction(put(at, PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits)), rest, decimals)
     else:
-        at = put_number(at, low // unit)
-    if fraction:
-        at[0] = c"."
-        for i in range(decimals, 0, -1):
-            at[i] = <char>(c"0" + fraction % 10)
-            fraction //= 10
-        at += decimals
-        while at[0] == c"0":
-            at -= 1
-        at += 1
+        at = put_decimal(at, low, unit, decimals)
     return put(at, b"\n", 1)
+
+
+cdef inline char* put_decimal(char* at, uint64_t number, uint64_t unit, int decimals) noexcept nogil:
+    """Nanoseconds as an exact decimal of the unit, without zeros at its end."""
+    return put_fraction(put_number(at, number // unit), number % unit, decimals)
+
+
+cdef inline char* put_fraction(char* at, uint64_t fraction, int decimals) noexcept nogil:
+    cdef int i
+    if fraction == 0:
+        return at
+    at[0] = c"."
+    for i in range(decimals, 0, -1):
+        at[i] = <char>(c"0" + fraction % 10)
+        fraction //= 10
+    at += decimals
+    while at[0] == c"0":
+        at -= 1
+    return at + 1
+
+
+cdef inline char* put_time(char* at, uint64_t wall_ns) noexcept nogil:
+    """Seconds since the epoch, and the line's end."""
+    return put(put_decimal(at, wall_ns, SECOND, SECOND_DECIMALS), b"\n", 1)
+
+
+cdef inline char* put_end(char* at, Exemplar* exemplar, uint64_t unit, int decimals) noexcept nogil:
+    """The exemplar, if there is one, and the line's end."""
+    if exemplar is not NULL:
+        at = put_hex(put(at, b' # {trace_id="', 14), exemplar.ids, TRACE_ID_BYTES)
+        at = put_hex(put(at, b'",span_id="', 11), exemplar.ids + TRACE_ID_BYTES, SPAN_ID_BYTES)
+        at = put_decimal(put(at, b'"} ', 3), exemplar.duration, unit, decimals)
+        at = put_decimal(put(at, b" ", 1), exemplar.end, SECOND, SECOND_DECIMALS)
+    return put(at, b"\n", 1)
+
+
+cdef inline char* put_hex(char* at, const uint8_t* data, size_t size) noexcept nogil:
+    cdef const char* digits = "0123456789abcdef"
+    cdef size_t i
+    for i in range(size):
+        at[2 * i] = digits[data[i] >> 4]
+        at[2 * i + 1] = digits[data[i] & 15]
+    return at + 2 * size
 
 
 cdef bytes head(family, format):

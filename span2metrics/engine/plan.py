@@ -131,6 +131,9 @@ class Plan:
     errors_zero            each calls series has a sibling with status ERROR, shown at 0 until its first error
     errors_zero_drop       labels that such a sibling does not carry
     bounds_ns              inclusive upper bounds of the buckets, ascending, nanoseconds, without +Inf
+    exemplars              formats that can carry them show, for each bucket, the span that ended last
+    created                OpenMetrics pages say when each series began (`_created`)
+    zero_first_ns          nanoseconds for which a series that is born is shown at 0; 0: not at all
     label_value_length     bytes of UTF-8 that a label value may have, the ellipsis of a cut one included
     raw_key_bytes          bytes that the engine's memory of known keys may take, of both generations together
     """
@@ -146,5 +149,8 @@ class Plan:
     exclude: frozenset[str] = frozenset()
     errors_zero: bool = True
     errors_zero_drop: frozenset[str] = frozenset()
+    exemplars: bool = True
+    created: bool = False
+    zero_first_ns: int = 0
     label_value_length: int = 256
     raw_key_bytes: int = 64 << 20

@@ -15,12 +15,15 @@ cdef struct Series:
     uint32_t histogram      # number of its histogram, from 1; 0: nothing was observed
     uint64_t calls
     uint64_t bytes          # of its spans, as they were sent
+    uint64_t born           # nanoseconds since the epoch
+    uint32_t exemplars      # number of its first one, from 1; 0: none
     uint32_t status
 
 cdef enum:
     CHUNK_BITS = 8
     CHUNK = 256             # records in a chunk
-    SUM_WORDS = 2           # of a histogram, before its buckets: low and high word of the sum
+    BORN = 2                # words of a histogram: low and high of its sum, then when it was born …
+    BUCKETS = 3             # … and its buckets
     NO_SERIES = 0xFFFFFFFF
 
 
@@ -28,6 +31,8 @@ cdef class SeriesTable:
     cdef Index index
     cdef Series** series
     cdef uint64_t** histograms
+    cdef Exemplars exemplars
+    cdef uint64_t wall_ns           # now, for what is born
     cdef uint32_t count
     cdef uint32_t histogram_count
     cdef uint32_t words             # of a histogram
@@ -40,11 +45,12 @@ cdef class SeriesTable:
     def __cinit__(self, tuple bounds_ns):
         cdef uint32_t i
         self.bound_count = len(bounds_ns)
-        self.words = SUM_WORDS + self.bound_count + 1
+        self.words = BUCKETS + self.bound_count + 1
         self.bounds = <uint64_t*>reallocated(NULL, (self.bound_count + 1) * sizeof(uint64_t))
         for i in range(self.bound_count):
             self.bounds[i] = bounds_ns[i]
         index_make(&self.index, 64)
+        self.exemplars = Exemplars()
 
     def __dealloc__(self):
         cdef uint32_t i
@@ -64,7 +70,7 @@ cdef class SeriesTable:
         return &self.series[number >> CHUNK_BITS][number & (CHUNK - 1)]
 
     cdef inline uint64_t* histogram(self, Series* series) noexcept:
-        """Words of a series' histogram (sum low, sum high, buckets); it must have one."""
+        """Words of a series' histogram; it must have one."""
         cdef uint32_t i = series.histogram - 1
         return self.histograms[i >> CHUNK_BITS] + (i & (CHUNK - 1)) * self.words
 
@@ -110,7 +116,7 @@ cdef class SeriesTable:
         if self.count % CHUNK == 0:
             self.series = <Series**>with_chunk(<void**>self.series, self.count, CHUNK * sizeof(Series))
         series = self.at(self.count)
-        series[0] = Series(text, size, 0, 0, 0, status)
+        series[0] = Series(text, size, 0, 0, 0, self.wall_ns, 0, status)
         text.references += 1
         self.count += 1
         index_put(&self.index, hash, self.count)
@@ -121,15 +127,21 @@ cdef class SeriesTable:
         if text.references == 0:
             PyMem_RawFree(text)
 
-    cdef inline int observe(self, uint32_t number, uint64_t duration) except -1:
+    cdef inline int observe(self, uint32_t number, Row* row, bint shown) except -1:
+        """Counts the row's duration; its span becomes an exemplar if it may be shown and none is later."""
         cdef Series* series = self.at(number)
+        cdef uint64_t duration = row.duration
+        cdef uint32_t bucket
         cdef uint64_t* words
         if series.histogram == 0:
             self.add_histogram(series)
         words = self.histogram(series)
         words[0] += duration
         words[1] += words[0] < duration
-        words[SUM_WORDS + self.bucket(duration)] += 1
+        bucket = self.bucket(duration)
+        words[BUCKETS + bucket] += 1
+        if shown:
+            self.exemplars.offer(&series.exemplars, bucket, row)
         return 0
 
     cdef inline uint32_t bucket(self, uint64_t duration) noexcept:
@@ -145,11 +157,14 @@ cdef class SeriesTable:
 
     cdef int add_histogram(self, Series* series) except -1:
         cdef size_t size = CHUNK * self.words * sizeof(uint64_t)
+        cdef uint64_t* words
         if self.histogram_count % CHUNK == 0:
             self.histograms = <uint64_t**>with_chunk(<void**>self.histograms, self.histogram_count, size)
         self.histogram_count += 1
         series.histogram = self.histogram_count
-        memset(self.histogram(series), 0, self.words * sizeof(uint64_t))
+        words = self.histogram(series)
+        memset(words, 0, self.words * sizeof(uint64_t))
+        words[BORN] = self.wall_ns
         return 0
 
     cdef int sort(self) except -1:

@@ -12,6 +12,9 @@ cdef enum:
 cdef struct Row:
     Entry* entry            # a known key; NULL: a miss
     uint64_t duration       # nanoseconds
+    uint64_t end            # nanoseconds since the epoch
+    const uint8_t* trace_id # NULL: the span has no ids that can be told
+    const uint8_t* span_id
     uint32_t size           # bytes of the span as it was sent
     uint32_t miss           # number in `misses`
     uint8_t timed           # has a duration to observe
@@ -31,8 +34,8 @@ cdef struct Span:
     uint64_t end
     uint64_t kind
     uint64_t status
-    bint trace_id           # is valid
-    bint span_id
+    const uint8_t* trace_id # NULL: not valid
+    const uint8_t* span_id
 
 
 cdef class Miss:
@@ -192,10 +195,10 @@ cdef class Walk:
                 self.reader.attribute(sub, self.merged)
             elif tag == 0x0A:
                 read_delimited(&c, &sub)
-                span.trace_id = valid_id(sub, 16)
+                span.trace_id = valid_id(sub, TRACE_ID_BYTES)
             elif tag == 0x12:
                 read_delimited(&c, &sub)
-                span.span_id = valid_id(sub, 8)
+                span.span_id = valid_id(sub, SPAN_ID_BYTES)
             elif tag == 0x2A:
                 read_delimited(&c, &span.name)
             elif tag == 0x30:
@@ -218,7 +221,10 @@ cdef class Walk:
         cdef bint aged = False
         cdef uint8_t kind = defined(span.kind, LAST_KIND)
         cdef uint8_t status = defined(span.status, LAST_STATUS)
-        self.tally.invalid_id += not (span.trace_id and span.span_id)
+        row.trace_id = span.trace_id if span.span_id is not NULL else NULL
+        row.span_id = span.span_id
+        row.end = span.end
+        self.tally.invalid_id += row.trace_id is NULL
         row.size = <uint32_t>span.size
         row.timed = span.start != 0 and span.end != 0
         row.duration = span.end - span.start if span.end >= span.start else 0
@@ -341,14 +347,14 @@ cdef inline uint8_t defined(uint64_t number, uint32_t last) noexcept:
     return <uint8_t>number if <uint32_t>number <= last else 0
 
 
-cdef inline bint valid_id(Cursor c, size_t size) noexcept:
-    """Of the right length and not all zero."""
+cdef inline const uint8_t* valid_id(Cursor c, size_t size) noexcept:
+    """Its bytes, if it is of the right length and not all zero."""
     cdef uint64_t low = 0, high = 0
     if <size_t>(c.end - c.at) != size:
-        return False
+        return NULL
     memcpy(&low, c.at, 8)
     memcpy(&high, c.end - 8, 8)
-    return low != 0 or high != 0
+    return c.at if low != 0 or high != 0 else NULL
 
 
 cdef inline int read_status(Cursor c, uint64_t* code) except -1:

@@ -14,10 +14,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Dimension, Format, Now, Plan
 from span2metrics.formats.otlp_json import to_request
-from tests.bench.requests import Builder, Shape
+from tests.bench.requests import EPOCH_NS, Builder, Shape
 from tests.bench.table import Row, alternated, cpu_of
 
-NOW = Now(0, 0)
+NOW = Now(EPOCH_NS + 3600 * 10**9, 0)
 ROUTE, METHOD, STATUS, ADDRESS = (
     Dimension(name.replace(".", "_"), (name,))
     for name in ("http.route", "http.request.method", "http.response.status_code", "server.address")
