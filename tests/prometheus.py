@@ -42,13 +42,14 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(target: str, folder: Path) -> Iterator[Prometheus]:
-    """Prometheus that scrapes `target`, ready."""
+def prometheus(target: str, folder: Path, features: str = "exemplar-storage") -> Iterator[Prometheus]:
+    """Prometheus that scrapes `target`, ready; with `native-histograms` among the features it asks for protobuf."""
     binary = program("prometheus", "apt-get install prometheus")
     config = folder / "prometheus.yml"
     config.write_text(CONFIG.format(target=target))
     address = f"127.0.0.1:{free_ports(1)[0]}"
     command = [binary, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
+    command.append(f"--enable-feature={features}")
     with open(folder / "prometheus.log", "wb") as log:
         process = subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=log)
         try:

@@ -92,6 +92,13 @@ def test_tempo_counts_the_bytes_of_spans_and_no_sibling_at_0() -> None:
     assert twice == 2 * size
 
 
+@pytest.mark.parametrize(("dialects", "took"), [((OTEL, JAEGER), "0.25"), ((JAEGER, OTEL), "250")], ids=str)
+def test_what_dialects_share_is_as_the_first_has_it(dialects: tuple[Dialect, ...], took: str) -> None:
+    text = page(Plan(dialects=dialects), Format.OPENMETRICS)
+    [exemplar] = [line.partition(" # ")[2] for line in text.splitlines() if "calls_total" in line and "ERROR" in line]
+    assert exemplar.split()[1] == took
+
+
 def test_a_unit_is_told_where_the_name_ends_with_it() -> None:
     text = page(Plan(dialects=(TEMPO, JAEGER, OTEL)), Format.OPENMETRICS)
     assert [line for line in text.splitlines() if line.startswith("# UNIT")] == [

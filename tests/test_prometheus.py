@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
@@ -41,12 +42,16 @@ def sent() -> Iterator[Span]:
 SPANS = list(sent())
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+#: What makes Debian's Prometheus ask for a format.
+FEATURES = {"openmetrics": "exemplar-storage", "protobuf": "exemplar-storage,native-histograms"}
+
+
+@pytest.fixture(scope="module", params=FEATURES)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus, after it has scraped a daemon to which the company has sent all that it has."""
     with running("serve") as daemon:
         daemon.ready()
-        with prometheus(daemon.web, tmp_path_factory.mktemp("prometheus")) as found:
+        with prometheus(daemon.web, tmp_path_factory.mktemp("prometheus"), FEATURES[request.param]) as found:
             options = [f"--seed={SEED}", f"--rate={RATE}", f"--duration={SECONDS}", f"--incident={INCIDENT}"]
             command = [sys.executable, "-m", "span2metrics.demo", daemon.otlp_grpc, *options]
             subprocess.run(command, check=True, timeout=PATIENCE * 2)
@@ -96,3 +101,16 @@ def test_what_was_received_is_what_was_aggregated_and_counted(server: Prometheus
 def test_the_target_is_up_and_told_apart_by_its_version(server: Prometheus) -> None:
     assert server.query("up", "job") == {("span2metrics",): 1}
     assert list(server.query("span2metrics_build_info", "job").values()) == [1]
+
+
+def test_the_format_is_the_one_asked_for(server: Prometheus, request: pytest.FixtureRequest) -> None:
+    scrapes = eventually(lambda: server.query('span2metrics_scrapes_total{outcome="complete"} > 0', "format"))
+    assert set(scrapes) == {(request.node.callspec.params["server"],)}
+
+
+def test_exemplars_are_of_traces_that_were_sent(server: Prometheus) -> None:
+    now = time.time()
+    found = server.get("/api/v1/query_exemplars", query=f"{DURATION}_bucket", start=str(now - 3600), end=str(now + 60))
+    told = {exemplar["labels"]["trace_id"] for series in found for exemplar in series["exemplars"]}
+    assert told
+    assert told <= {span.trace_id.hex() for span in SPANS}

@@ -16,6 +16,7 @@ from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Format, Plan
 from span2metrics.web.page import BLOCK, Chunks, gzipped, page
 from span2metrics.web.scrape import SERVED
+from tests.metrics_proto import read_messages
 from tests.payloads import NOW, Placed, request
 from tests.sites import (
     CHUNK,
@@ -76,9 +77,23 @@ def test_each_version_has_its_header_and_the_page_of_its_format(run: Run, format
     run(scenario)
 
 
-def test_protobuf_waits_for_an_engine_that_writes_it(run: Run) -> None:
+def test_protobuf_has_the_spans_and_the_daemons_own(run: Run) -> None:
     async def scenario() -> None:
         async with site() as s, s.get("/metrics", headers={"Accept": Format.PROTOBUF.content_type}) as response:
+            assert response.headers["Content-Type"] == Format.PROTOBUF.content_type
+            names = [family.name for family in read_messages(await response.read())]
+        assert "traces_span_metrics_calls_total" in names
+        assert "span2metrics_aggregated_spans_total" in names
+        assert len(names) == len(set(names))
+
+    run(scenario)
+
+
+def test_a_few_families_are_answered_as_text_even_to_who_prefers_protobuf(run: Run) -> None:
+    async def scenario() -> None:
+        accept = f"{Format.PROTOBUF.content_type},text/plain;version=0.0.4;q=0.5"
+        path = "/metrics?name[]=traces_span_metrics_calls"
+        async with site() as s, s.get(path, headers={"Accept": accept}) as response:
             assert response.headers["Content-Type"] == Format.TEXT.content_type
 
     run(scenario)

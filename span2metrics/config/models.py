@@ -326,14 +326,14 @@ class Metrics:
         Flag(),
         ENGINE.exemplars,
         "For each bucket the span that ended last, by trace id and span id, where the format can carry it "
-        "(OpenMetrics). On, because a click from a slow bucket to its trace is what they are for; 48 bytes a bucket "
-        "that was touched.",
+        "(OpenMetrics, protobuf). On, because a click from a slow bucket to its trace is what they are for; 48 bytes "
+        "a bucket that was touched.",
     )
     created: bool = setting(
         Flag(),
         ENGINE.created,
-        "A sample `_created` with the time at which each series began, in OpenMetrics. Off, because few scrapers read "
-        "it and all store it.",
+        "A sample `_created` with the time at which each series began, in OpenMetrics; protobuf always tells it. Off, "
+        "because few scrapers read the sample and all store it.",
     )
     zero_first: int | None = setting(
         Or(Nanoseconds(1, DAY * NS_PER_SECOND), None),

@@ -12,7 +12,8 @@ One extension module in a few files, each textually included below and each one 
     exemplars   the span that stands for a bucket
     contexts    what a resource and a scope say of their spans
     spans       the walk over a request, into scratch rows
-    exposition  a page of the span families
+    exposition  a page of the span families as text
+    messages    the same page as protobuf
 
 A request is read into scratch (`Walk`); only when all of it is valid are contexts kept, series born and spans counted,
 so that a malformed request changes nothing.  Nothing here reads a clock or the configuration: readings of the clocks
@@ -35,6 +36,7 @@ from json.encoder import encode_basestring
 
 from span2metrics import names
 from span2metrics.engine.dialects import views
+from span2metrics.engine.messages import head_of
 from span2metrics.engine.plan import Format
 from span2metrics.engine.policy import Context, Policy
 from span2metrics.engine.stats import Outcome, Stats
@@ -50,6 +52,7 @@ include "series.pyx"
 include "contexts.pyx"
 include "spans.pyx"
 include "exposition.pyx"
+include "messages.pyx"
 
 
 cdef class Engine:
@@ -62,6 +65,7 @@ cdef class Engine:
     cdef SeriesTable durations          # the same table where both families have equal labels
     cdef Walk walk
     cdef Page page
+    cdef MessagePage message_page
     cdef Tally tally
     cdef bint exemplars
     cdef uint64_t aggregated
@@ -80,6 +84,7 @@ cdef class Engine:
         self.durations = SeriesTable(plan.bounds_ns) if self.policy.split else self.calls
         self.walk = Walk(self.contexts, self.keys, self.policy, plan)
         self.page = Page(plan, self.policy.statuses, self.calls, self.durations)
+        self.message_page = MessagePage(self.page, plan)
         self.exemplars = plan.exemplars
         self.truncated = dict.fromkeys(self.policy.labels, 0)
         self.notes, self.note_numbers = [None], {None: 0}
@@ -197,7 +202,7 @@ cdef class Engine:
         return 0
 
     def render(self, format, now):
-        return self.page.chunks(format, now)
+        return (self.message_page if format is Format.PROTOBUF else self.page).chunks(format, now)
 
     def stats(self):
         return Stats(

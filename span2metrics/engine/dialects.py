@@ -32,8 +32,10 @@ class View(NamedTuple):
 
 def views(plan: Plan) -> tuple[View, ...]:
     """What a page shows, in its order."""
-    every = views_of(plan.dialects, plan.namespace, plan.unit)
-    return tuple({view.family.name: view for view in every}.values())
+    shown: dict[str, View] = {}
+    for view in views_of(plan.dialects, plan.namespace, plan.unit):
+        shown.setdefault(view.family.name, view)
+    return tuple(shown.values())
 
 
 def views_of(dialects: Iterable[Dialect], namespace: str, unit: Unit) -> Iterator[View]:

@@ -93,6 +93,7 @@ cdef class View:
     cdef Piece created
     cdef Piece service              # what stands in place of the first `renamed` bytes of a series' labels
     cdef size_t renamed
+    cdef double* uppers             # upper bounds of the buckets, in the unit
     cdef Piece* bounds              # `le="0.002"} `, …, `le="+Inf"} `
     cdef uint64_t unit              # nanoseconds
     cdef int decimals
@@ -119,11 +120,15 @@ cdef class View:
 
     def __dealloc__(self):
         PyMem_RawFree(self.bounds)
+        PyMem_RawFree(self.uppers)
 
     cdef int make_bounds(self, tuple bounds_ns) except -1:
         cdef uint32_t i
         self.bounds = <Piece*>reallocated(NULL, (len(bounds_ns) + 1) * sizeof(Piece))
+        self.uppers = <double*>reallocated(NULL, (len(bounds_ns) + 1) * sizeof(double))
+        self.uppers[len(bounds_ns)] = float("inf")
         for i, bound in enumerate(bounds_ns):
+            self.uppers[i] = bound / <object>self.unit
             self.bounds[i] = self.piece(f'le="{bound_text(bound, self.unit)}"}} ')
         self.bounds[len(bounds_ns)] = self.piece('le="+Inf"} ')
         return 0
@@ -175,7 +180,7 @@ cdef class Page:
             yield buffer.take()
 
     cdef Style style(self, format, now) except *:
-        cdef bint rich = format is Format.OPENMETRICS
+        cdef bint rich = format is not Format.TEXT
         return Style(rich, rich and self.created, self.zero_first, now.wall_ns)
 
     cdef inline int put_series(self, Buffer buffer, View view, Style* style, Series* series) except -1:

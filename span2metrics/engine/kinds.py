@@ -22,7 +22,7 @@ class Kind(NamedTuple):
 
 
 #: The kinds that are missing have no form that all formats share.
-_KINDS = {
+KINDS = {
     "counter": Kind("counter", 0, 3, "_total"),
     "gauge": Kind("gauge", 1, 2),
     "histogram": Kind("histogram", 4, 7),
@@ -34,7 +34,7 @@ _KINDS = {
 
 def kind_of(family: Metric) -> Kind:
     """Raises `ValueError` for a kind other than counter, gauge, histogram, info, summary, unknown."""
-    kind = _KINDS.get(family.type)
+    kind = KINDS.get(family.type)
     if kind is None:
         raise ValueError(f"family {family.name} is of a kind that is not written: {family.type}")
     return kind

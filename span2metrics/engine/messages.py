@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from span2metrics.engine.kinds import kind_of, unit_of
+from span2metrics.engine.kinds import KINDS, kind_of, unit_of
 from span2metrics.protobuf import FIXED64, LENGTH, VARINT, delimited, double, tag, varint
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
     from prometheus_client.samples import Sample
+
+    from span2metrics.names import Family
 
 _Labels = tuple[tuple[str, str], ...]
 
@@ -49,6 +51,18 @@ def write_messages(families: Iterable[Metric]) -> bytes:
     Counts of observations must be whole: our own are.  Raises `ValueError` for kinds that `kinds` does not know.
     """
     return b"".join(delimited(b"", _family(family)) for family in families)
+
+
+def head_of(family: Family) -> bytes:
+    """A MetricFamily of span metrics without its metrics."""
+    kind = KINDS[family.kind]
+    unit = delimited(_UNIT, family.unit.encode()) if family.unit else b""
+    return (
+        delimited(_NAME, f"{family.name}{kind.suffix}".encode())
+        + delimited(_HELP, family.help.encode())
+        + (_TYPE + varint(kind.number))
+        + unit
+    )
 
 
 def _family(family: Metric) -> bytes:

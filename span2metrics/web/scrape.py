@@ -34,8 +34,10 @@ from span2metrics.web.transfer import reset, send
 if TYPE_CHECKING:
     from span2metrics.config import models
 
-#: What is answered, the best liked first where the client has no say.  Protobuf joins once the engine writes it.
-SERVED = (Format.TEXT, Format.TEXT_1, Format.OPENMETRICS, Format.OPENMETRICS_0)
+#: What is answered, the best liked first where the client has no say.
+SERVED = (Format.TEXT, Format.TEXT_1, Format.OPENMETRICS, Format.OPENMETRICS_0, Format.PROTOBUF)
+#: What can be filtered by name.
+FILTERED = SERVED[:-1]
 SELECTING = "name[]"
 
 
@@ -150,7 +152,7 @@ def scrapes(config: models.Web, engine: Engine, telemetry: Telemetry, clock: Cal
 def _asked(request: web.BaseRequest) -> _Asked:
     named = request.query.getall(SELECTING, [])
     return _Asked(
-        choose_format(",".join(request.headers.getall(hdrs.ACCEPT, ())), SERVED),
+        choose_format(",".join(request.headers.getall(hdrs.ACCEPT, ())), FILTERED if named else SERVED),
         choose_encoding(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ()))),
         Selection(named) if named else None,
         deadline.seconds_to_answer(request.headers.get(deadline.HEADER)),

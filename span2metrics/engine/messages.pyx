@@ -1,0 +1,210 @@
+# A page of the span families as delimited protobuf: io.prometheus.client.MetricFamily, each behind its length.
+#
+# A message's length stands before it, so that a family has to be whole before its first byte can go.  Up to FAMILY_BYTES
+# it is one message; a larger one goes on in further messages of the same name, which Prometheus reads as one family, so
+# that a page never needs its own size in memory.  While a message grows, empty chunks give the caller its turns.
+#
+# Source: metrics.proto of prometheus/client_model.  Doubles are the nearest to the exact decimals of the text formats.
+
+
+cdef enum:
+    FAMILY_BYTES = 4194304
+    EXEMPLAR_ROOM = 160
+    BUCKET_ROOM = 192           # of a bucket with its exemplar
+    METRIC_ROOM = 512           # of a metric, its labels and buckets apart
+
+
+cdef inline char* put_varint(char* at, uint64_t number) noexcept nogil:
+    while number > 0x7F:
+        at[0] = <char>(number | 0x80)
+        number >>= 7
+        at += 1
+    at[0] = <char>number
+    return at + 1
+
+
+cdef inline char* put_double(char* at, char tag, double number) noexcept nogil:
+    at[0] = tag
+    memcpy(at + 1, &number, 8)      # little-endian, as is every machine that this is built for
+    return at + 9
+
+
+cdef inline char* put_message(char* at, char tag, const char* data, size_t size) noexcept nogil:
+    at[0] = tag
+    return put(put_varint(at + 1, size), data, size)
+
+
+cdef inline char* put_pair(char* at, const char* name, size_t name_size, const char* value, size_t size) noexcept nogil:
+    """A LabelPair as field 1 of what it stands in."""
+    cdef char head[12]
+    cdef char* end = put_varint(head, size)
+    at[0] = 0x0A
+    at = put_varint(at + 1, 1 + size_of_varint(name_size) + name_size + 1 + (end - head) + size)
+    at = put_message(at, 0x0A, name, name_size)
+    at[0] = 0x12
+    return put(put(at + 1, head, end - head), value, size)
+
+
+cdef inline size_t size_of_varint(uint64_t number) noexcept nogil:
+    cdef size_t size = 1
+    while number > 0x7F:
+        number >>= 7
+        size += 1
+    return size
+
+
+cdef inline char* put_timestamp(char* at, char tag, uint64_t wall_ns) noexcept nogil:
+    cdef char body[24]
+    cdef char* end = body
+    end[0] = 0x08
+    end = put_varint(end + 1, wall_ns // SECOND)
+    end[0] = 0x10
+    end = put_varint(end + 1, wall_ns % SECOND)
+    return put_message(at, tag, body, end - body)
+
+
+cdef double in_unit(uint64_t low, uint64_t high, uint64_t unit) except? -1:
+    """Nanoseconds of 128 bits as the double that is nearest to the exact quotient."""
+    if high == 0 and low < <uint64_t>1 << 53:
+        return <double>low / <double>unit
+    return ((<object>high << 64) + low) / unit
+
+
+cdef char* put_exemplar(char* at, char tag, Exemplar* exemplar, uint64_t unit) except NULL:
+    cdef char body[EXEMPLAR_ROOM]
+    cdef char digits[2 * TRACE_ID_BYTES]
+    cdef char* end
+    put_hex(digits, exemplar.ids, TRACE_ID_BYTES)
+    end = put_pair(body, b"trace_id", 8, digits, 2 * TRACE_ID_BYTES)
+    put_hex(digits, exemplar.ids + TRACE_ID_BYTES, SPAN_ID_BYTES)
+    end = put_pair(end, b"span_id", 7, digits, 2 * SPAN_ID_BYTES)
+    end = put_timestamp(put_double(end, 0x11, in_unit(exemplar.duration, 0, unit)), 0x1A, exemplar.end)
+    return put_message(at, tag, body, end - body)
+
+
+cdef class MessagePage:
+    cdef Page page                  # what is shown, and in which style
+    cdef list heads                 # of each view: name, help, type, unit
+    cdef Buffer labels              # scratch
+
+    def __cinit__(self, Page page, plan):
+        self.page, self.labels = page, Buffer()
+        self.heads = [head_of(view.family) for view in views(plan)]
+
+    def chunks(self, format, now):
+        """Chunks of at most CHUNK_BYTES, some of them empty."""
+        cdef Buffer metrics = Buffer(), metric = Buffer()
+        cdef Style style = self.page.style(format, now)
+        cdef View view
+        cdef uint32_t i
+        cdef size_t turn
+        cdef bytes order
+        calls, durations = sorted_series(self.page.calls), sorted_series(self.page.durations)
+        for view, head in zip(self.page.views, self.heads):
+            order = durations if view.shows == SHOWS_DURATION else calls
+            turn = CHUNK_BYTES
+            for i in range(PyBytes_GET_SIZE(order) // sizeof(uint32_t)):
+                self.put_metric(metrics, metric, view, &style, view.table.at((<uint32_t*>PyBytes_AS_STRING(order))[i]))
+                if metrics.used >= FAMILY_BYTES:
+                    yield from pieces(head, metrics)
+                    turn = CHUNK_BYTES
+                elif metrics.used >= turn:
+                    yield b""
+                    turn += CHUNK_BYTES
+            yield from pieces(head, metrics)
+
+    cdef int put_metric(self, Buffer metrics, Buffer metric, View view, Style* style, Series* series) except -1:
+        """A Metric, if the view shows the series."""
+        cdef char* at
+        if view.shows == SHOWS_DURATION and series.histogram == 0 or view.shows == SHOWS_SIZE and series.calls == 0:
+            return 0
+        self.put_labels(metric, view, series)
+        if view.shows == SHOWS_DURATION:
+            self.put_histogram(metric, view, style, series)
+        else:
+            self.put_counter(metric, view, style, series)
+        at = metrics.reserve(metric.used + 16)
+        metrics.written(put_message(at, 0x22, metric.data, metric.used))
+        metric.used = 0
+        return 0
+
+    cdef int put_labels(self, Buffer metric, View view, Series* series) except -1:
+        """The rendered pairs, read back."""
+        cdef char* at
+        cdef char* value
+        cdef char* start = self.labels.reserve(view.line_room + series.size)
+        cdef char* end = self.page.put_labels(start, view, series)
+        cdef char* to = metric.reserve(2 * (end - start) + METRIC_ROOM)
+        cdef char* name
+        while start != end:
+            name = start
+            while start[0] != c"=":
+                start += 1
+            value = at = start + 2
+            start = value
+            while start[0] != c'"':
+                if start[0] == c"\\":
+                    start += 1
+                    at[0] = c"\n" if start[0] == c"n" else start[0]
+                else:
+                    at[0] = start[0]
+                at += 1
+                start += 1
+            to = put_pair(to, name, value - 2 - name, value, at - value)
+            start += 2
+        return metric.written(to)
+
+    cdef int put_counter(self, Buffer metric, View view, Style* style, Series* series) except -1:
+        cdef char body[EXEMPLAR_ROOM + 64]
+        cdef char* end
+        cdef bint fresh = is_fresh(style, series.born)
+        cdef Exemplar* exemplar = NULL
+        cdef uint64_t value = series.calls if view.shows == SHOWS_CALLS else series.bytes
+        end = put_double(body, 0x09, 0 if fresh else <double>value)
+        if style.exemplars and view.shows == SHOWS_CALLS and not fresh:
+            exemplar = self.page.calls.exemplars.latest(series.exemplars)
+        if exemplar is not NULL:
+            end = put_exemplar(end, 0x12, exemplar, view.unit)
+        end = put_timestamp(end, 0x1A, series.born)
+        return metric.written(put_message(metric.reserve(METRIC_ROOM), 0x1A, body, end - body))
+
+    cdef int put_histogram(self, Buffer metric, View view, Style* style, Series* series) except -1:
+        cdef SeriesTable table = self.page.durations
+        cdef uint64_t* words = table.histogram(series)
+        cdef Exemplar* exemplars[MOST_BUCKETS]
+        cdef char body[MOST_BUCKETS * BUCKET_ROOM + METRIC_ROOM]
+        cdef char bucket[BUCKET_ROOM]
+        cdef char* at = body
+        cdef char* end
+        cdef bint fresh = is_fresh(style, words[BORN])
+        cdef bint shown = style.exemplars and not fresh and series.exemplars != 0
+        cdef uint64_t count = 0
+        cdef uint32_t i
+        if shown:
+            self.page.spread(exemplars, series.exemplars)
+        for i in range(table.bound_count + 1):
+            if not fresh:
+                count += words[BUCKETS + i]
+            bucket[0] = 0x08
+            end = put_double(put_varint(bucket + 1, count), 0x11, view.uppers[i])
+            if shown and exemplars[i] is not NULL:
+                end = put_exemplar(end, 0x1A, exemplars[i], view.unit)
+            at = put_message(at, 0x1A, bucket, end - bucket)
+        at[0] = 0x08
+        at = put_varint(at + 1, count)
+        at = put_double(at, 0x11, 0 if fresh else in_unit(words[0], words[1], view.unit))
+        at = put_timestamp(at, 0x7A, words[BORN])
+        return metric.written(put_message(metric.reserve(at - body + 16), 0x3A, body, at - body))
+
+
+def pieces(bytes head, Buffer metrics):
+    """A MetricFamily behind its length, in chunks; leaves the buffer empty."""
+    cdef char length[10]
+    cdef char* end = put_varint(length, PyBytes_GET_SIZE(head) + metrics.used)
+    cdef size_t at = 0, size
+    yield PyBytes_FromStringAndSize(length, end - length) + head
+    while at < metrics.used:
+        size = min(metrics.used - at, <size_t>CHUNK_BYTES)
+        yield PyBytes_FromStringAndSize(metrics.data + at, size)
+        at += size
+    metrics.used = 0
