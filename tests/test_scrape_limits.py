@@ -203,7 +203,7 @@ def test_a_part_of_a_page_is_not_judged_by_the_whole_nor_the_whole_by_it(
 
 @pytest.fixture
 def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float | None, asyncio.Timeout]]:
-    """The deadlines of pages and, after each, those of its chunks: seconds, and what a test can bring forward."""
+    """The deadlines of pages and, after each, the end of patience: seconds, and what a test can bring forward."""
     found: list[tuple[float | None, asyncio.Timeout]] = []
 
     def noting(seconds: float | None) -> asyncio.Timeout:

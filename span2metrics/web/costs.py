@@ -12,8 +12,8 @@ nothing.  Where less than half of the time went into the making, the reader is t
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Hashable
+from contextlib import aclosing
 
 from span2metrics.web.page import Chunks
 
@@ -30,19 +30,14 @@ class Making:
         """The same stream.  The time in which a chunk is with its reader does not count."""
         async with aclosing(chunks) as page:
             while True:
-                with self._running():
+                began = time.monotonic()
+                try:
                     chunk = await anext(page, None)
+                finally:
+                    self.seconds += time.monotonic() - began
                 if chunk is None:
                     return
                 yield chunk
-
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds += time.monotonic() - began
 
 
 class Costs:

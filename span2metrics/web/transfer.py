@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable
+from asyncio import get_running_loop
 from contextlib import aclosing
 
 from aiohttp import web
@@ -32,12 +32,49 @@ async def send(chunks: Chunks, request: web.BaseRequest, response: web.StreamRes
     The response is prepared with the first chunk; until then another one can be sent in its place.
     """
     _drain_fully(request)
-    async with asyncio.timeout(seconds), aclosing(chunks) as body:
-        async for chunk in body:
-            await response.prepare(request)
-            await _taken(response.write(chunk))
-        await response.prepare(request)
-        await _taken(response.write_eof())
+    async with asyncio.timeout(seconds), asyncio.timeout(None) as end, aclosing(chunks) as body:
+        with _Patience(end) as patience:
+            async for chunk in body:
+                if not response.prepared:
+                    await response.prepare(request)
+                patience.begin()
+                await response.write(chunk)
+                patience.taken()
+            if not response.prepared:
+                await response.prepare(request)
+            patience.begin()
+            await response.write_eof()
+
+
+class _Patience:
+    """Ends a timeout when a chunk was not taken for `STALLED`: one timer a page, as one a chunk costs a tenth of it."""
+
+    def __init__(self, end: asyncio.Timeout) -> None:
+        self._end = end
+        self._loop = get_running_loop()
+        self._since: float | None = None
+        self._timer = self._loop.call_later(STALLED / 8, self._look)
+
+    def begin(self) -> None:
+        """A chunk is offered to the reader."""
+        self._since = self._loop.time()
+
+    def taken(self) -> None:
+        """It is with the kernel."""
+        self._since = None
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if self._since is not None and now - self._since >= STALLED:
+            self._end.reschedule(now)
+            return
+        self._timer = self._loop.call_later(STALLED / 8, self._look)
+
+    def __enter__(self) -> _Patience:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
 
 
 def reset(request: web.BaseRequest) -> None:
@@ -47,11 +84,6 @@ def reset(request: web.BaseRequest) -> None:
         return
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
     transport.abort()
-
-
-async def _taken(writing: Awaitable[None]) -> None:
-    async with asyncio.timeout(STALLED):
-        await writing
 
 
 def _drain_fully(request: web.BaseRequest) -> None:
