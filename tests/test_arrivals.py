@@ -30,13 +30,20 @@ class Process:
         self.looks = 0
         self.arrivals = Arrivals(limit, 64 * MIB, lambda: self.counted, ceiling, self._look)
         self.reading: list[asyncio.Future[bytes]] = []
+        self.kept: list[asyncio.Task[bytes]] = []  # the loop ends them
 
     def _look(self) -> int:
         self.looks += 1
         return self.resident
 
     def send(self) -> asyncio.Task[bytes]:
-        return asyncio.ensure_future(self.arrivals.receive(self._read, len))
+        return asyncio.ensure_future(self.arrivals.receive(self._read))
+
+    async def sent(self, count: int) -> int:
+        """Sends so many; how many of all have begun to come."""
+        self.kept += [self.send() for _ in range(count)]
+        await settled()
+        return len(self.reading)
 
     async def _read(self) -> bytes:
         self.reading.append(asyncio.get_running_loop().create_future())
@@ -69,17 +76,12 @@ def test_while_there_is_room_nobody_waits_and_nobody_looks_at_the_memory(run: Ru
 def test_beyond_that_each_begins_when_one_before_it_has_come(run: Run) -> None:
     async def scenario() -> None:
         process = Process()
-        process.resident = 1000 * MIB
-        tasks = [process.send() for _ in range(5)]
-        await settled()
-        begun = [len(process.reading)]
+        begun = [await process.sent(5)]
         for number in range(3):
             process.reading[number].set_result(bytes(4 * MIB))
             await settled()
             begun.append(len(process.reading))
         assert begun == [2, 3, 4, 5]
-        for task in tasks:
-            task.cancel()
 
     run(scenario())
 
@@ -93,11 +95,7 @@ def test_small_requests_make_room_for_more(run: Run) -> None:
             process.reading[-1].set_result(b"small")
             await task
         del process.reading[:]
-        tasks = [process.send() for _ in range(100)]
-        await settled()
-        assert len(process.reading) == 100
-        for task in tasks:
-            task.cancel()
+        assert await process.sent(100) == 100
 
     run(scenario())
 
@@ -106,11 +104,7 @@ def test_what_the_intake_holds_leaves_less_room(run: Run) -> None:
     async def scenario() -> None:
         process = Process(limit=32 * MIB)
         process.counted = 9 * MIB
-        tasks = [process.send() for _ in range(4)]
-        await settled()
-        assert len(process.reading) == 2
-        for task in tasks:
-            task.cancel()
+        assert await process.sent(4) == 2
 
     run(scenario())
 
@@ -118,10 +112,8 @@ def test_what_the_intake_holds_leaves_less_room(run: Run) -> None:
 def test_slow_senders_do_not_keep_others_out_while_the_memory_stays(run: Run) -> None:
     async def scenario() -> None:
         process = Process()
-        tasks = [process.send() for _ in range(9)]
+        await process.sent(9)
         await until(lambda: len(process.reading) == 9)
-        for task in tasks:
-            task.cancel()
 
     run(scenario())
 
@@ -159,8 +151,6 @@ def test_after_a_cut_fewer_may_come_at_once(run: Run) -> None:
         assert await outcomes(tasks[1]) == [Overloaded]
         await asyncio.sleep(0.03)
         assert len(process.reading) == 2  # the first, and the one that was cut: the third still waits
-        for task in tasks:
-            task.cancel()
 
     run(scenario())
 
@@ -175,8 +165,6 @@ def test_whose_turn_does_not_come_is_told_to_come_back(run: Run, monkeypatch: py
         process.resident += 10 * MIB  # enough to let no more in, not enough to cut
         assert await outcomes(tasks[2]) == [Overloaded]
         assert len(process.reading) == 2
-        for task in tasks:
-            task.cancel()
 
     run(scenario())
 
@@ -210,10 +198,6 @@ def test_senders_that_come_and_go_leave_no_place_taken(run: Run, seed: int) -> N
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         del process.reading[:]
-        again = [process.send() for _ in range(2)]
-        await settled()
-        assert len(process.reading) == 2
-        for task in again:
-            task.cancel()
+        assert await process.sent(2) == 2
 
     run(scenario())

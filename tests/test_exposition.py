@@ -271,3 +271,11 @@ def test_a_page_does_not_depend_on_when_it_is_read(format: Format) -> None:
     engine = engine_with(Plan(), *SMALL_SPANS)
     later = NOW._replace(wall_ns=NOW.wall_ns + S, mono_ns=NOW.mono_ns + S)
     assert b"".join(engine.render(format, later)) == page(engine, format)
+
+
+def test_a_plan_with_more_bounds_than_a_page_can_hold_is_refused() -> None:
+    bounds = tuple(range(1, 66))
+    engine = engine_with(Plan(bounds_ns=bounds[:64]), Placed(took=64), Placed(took=65))
+    assert page(engine, Format.TEXT).count(b"_bucket{") == 65
+    with pytest.raises(ValueError, match="at most 64 bounds"):
+        Engine(Plan(bounds_ns=bounds))

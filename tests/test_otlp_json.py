@@ -35,7 +35,7 @@ def carried(message: Message) -> None:
         if field.name in LEFT_OUT:
             message.ClearField(field.name)
         elif field.name == "double_value" and math.isnan(value):
-            message.double_value = math.nan  # type: ignore[attr-defined]
+            message.double_value = math.nan
         elif field.type == FieldDescriptor.TYPE_MESSAGE:
             for inner in value if field.is_repeated else [value]:
                 carried(inner)

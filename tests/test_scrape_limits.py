@@ -210,7 +210,7 @@ def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float | None, async
         found.append((seconds, asyncio.timeout(seconds)))
         return found[-1][1]
 
-    monkeypatch.setattr(transfer, "asyncio", SimpleNamespace(timeout=noting))
+    monkeypatch.setattr(transfer, "asyncio", SimpleNamespace(timeout=noting, get_running_loop=asyncio.get_running_loop))
     return found
 
 

@@ -23,6 +23,7 @@ class Engine:
     def render(self, format: Format, now: Now) -> Iterator[bytes]:
         """Span families as chunks of about 256 KiB, without the format's trailer: the page's other families follow.
 
+        `format` is a body (`Format.body`).  Empty chunks of protobuf give the caller its turns while a message grows.
         The list of series is the one at the first `next()`; numbers are those of the moment their chunk is made.
         Series may be consumed into between chunks.
         """

@@ -84,7 +84,7 @@ cdef class Engine:
         self.durations = SeriesTable(plan.bounds_ns) if self.policy.split else self.calls
         self.walk = Walk(self.contexts, self.keys, self.policy, plan)
         self.page = Page(plan, self.policy.statuses, self.calls, self.durations)
-        self.message_page = MessagePage(self.page, plan)
+        self.message_page = MessagePage(self.page)
         self.exemplars = plan.exemplars
         self.truncated = dict.fromkeys(self.policy.labels, 0)
         self.notes, self.note_numbers = [None], {None: 0}

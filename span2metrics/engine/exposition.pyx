@@ -103,7 +103,8 @@ cdef class View:
         name = view.family.name
         self.table = table
         self.texts = []
-        self.heads = {format: head(view.family, format) for format in Format}
+        self.heads = {format: head(view.family, format) for format in (Format.TEXT, Format.OPENMETRICS)}
+        self.heads[Format.PROTOBUF] = head_of(view.family)
         self.shows = SHOWS.index(view.shows)
         self.sample = self.piece(f"{name}_total")
         self.bucket = self.piece(f"{name}_bucket")
@@ -149,6 +150,8 @@ cdef class Page:
     cdef uint64_t zero_first                # nanoseconds
 
     def __cinit__(self, plan, tuple statuses, SeriesTable calls, SeriesTable durations):
+        if durations.bound_count >= MOST_BUCKETS:
+            raise ValueError(f"a plan has at most {MOST_BUCKETS - 1} bounds")   # pages count on it
         self.calls = calls
         self.durations = durations
         self.created = plan.created

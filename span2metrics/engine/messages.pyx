@@ -84,12 +84,10 @@ cdef char* put_exemplar(char* at, char tag, Exemplar* exemplar, uint64_t unit) e
 
 cdef class MessagePage:
     cdef Page page                  # what is shown, and in which style
-    cdef list heads                 # of each view: name, help, type, unit
     cdef Buffer labels              # scratch
 
-    def __cinit__(self, Page page, plan):
+    def __cinit__(self, Page page):
         self.page, self.labels = page, Buffer()
-        self.heads = [head_of(view.family) for view in views(plan)]
 
     def chunks(self, format, now):
         """Chunks of at most CHUNK_BYTES, some of them empty."""
@@ -100,7 +98,8 @@ cdef class MessagePage:
         cdef size_t turn
         cdef bytes order
         calls, durations = sorted_series(self.page.calls), sorted_series(self.page.durations)
-        for view, head in zip(self.page.views, self.heads):
+        for view in self.page.views:
+            head = view.heads[format]
             order = durations if view.shows == SHOWS_DURATION else calls
             turn = CHUNK_BYTES
             for i in range(PyBytes_GET_SIZE(order) // sizeof(uint32_t)):

@@ -130,7 +130,7 @@ class Plan:
     exclude                built-in labels left out (`names.BUILTIN_LABELS`); none but with dialect `otel` alone
     errors_zero            each calls series has a sibling with status ERROR, shown at 0 until its first error
     errors_zero_drop       labels that such a sibling does not carry
-    bounds_ns              inclusive upper bounds of the buckets, ascending, nanoseconds, without +Inf
+    bounds_ns              inclusive upper bounds of the buckets, ascending, nanoseconds, without +Inf; at most 64
     exemplars              formats that can carry them show, for each bucket, the span that ended last
     created                OpenMetrics pages say when each series began (`_created`)
     zero_first_ns          nanoseconds for which a series that is born is shown at 0; 0: not at all

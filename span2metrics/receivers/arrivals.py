@@ -20,12 +20,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from span2metrics import memory
 from span2metrics.errors import Abandoned, Overloaded
-
-T = TypeVar("T")
 
 #: Seconds for a whole request to arrive.
 SECONDS: Final = 30.0
@@ -73,7 +71,7 @@ class Arrivals:
         self._base = 0
         self._look: asyncio.TimerHandle | None = None
 
-    async def receive(self, read: Callable[[], Awaitable[T]], size: Callable[[T], int]) -> T:
+    async def receive(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
         """What `read` gives, when its turn has come.  Raises what `read` does, `Overloaded` and `Abandoned`."""
         await self._turn()
         try:
@@ -81,10 +79,10 @@ class Arrivals:
         finally:
             self._taken -= 1
             self._admit()
-        self._size = max(size(message), _UNASKED, self._size - self._size // _MEMORY)
+        self._size = max(len(message), _UNASKED, self._size - self._size // _MEMORY)
         return message
 
-    async def _in_time(self, read: Callable[[], Awaitable[T]]) -> T:
+    async def _in_time(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
         timer = asyncio.timeout(SECONDS)
         try:
             async with timer:

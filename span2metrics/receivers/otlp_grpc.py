@@ -141,7 +141,7 @@ class OtlpGrpc:
         with self._refusals.counting():
             if self._closing:
                 raise Overloaded("shutting down")
-            message = await self._arrivals.receive(lambda: _message(context), len)
+            message = await self._arrivals.receive(lambda: _message(context))
             encoding = _encoding(message)
             if not encoding and len(message) > self._limit:
                 raise TooLarge(self._limit)
@@ -167,12 +167,12 @@ class OtlpGrpc:
 
 
 async def _message(context: Any) -> bytes:
-    message = await context.read()
+    message: bytes = await context.read()
     if message is grpc.aio.EOF:
         # The sender is gone, or the message is far too large and gRPC has refused it: both cancel this handler.
         await asyncio.sleep(_SETTLE)
         raise DecodeError("the call has no message")
-    return message  # type: ignore[no-any-return]  # gRPC has no types
+    return message
 
 
 def _encoding(message: bytes) -> str:

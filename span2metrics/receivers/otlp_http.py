@@ -161,7 +161,7 @@ class OtlpHttp:
                 whole = request.content.read_nowait()
                 held.resize(len(whole))
                 return whole
-            return await self._arrivals.receive(lambda: _read_pieces(request, limit, held), len)
+            return await self._arrivals.receive(lambda: _read_pieces(request, limit, held))
         except web.RequestPayloadError:
             raise DecodeError("the body is badly framed or cut short") from None
         except ConnectionError:

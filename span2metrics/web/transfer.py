@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from asyncio import get_running_loop
 from contextlib import aclosing
 
 from aiohttp import web
@@ -51,7 +50,7 @@ class _Patience:
 
     def __init__(self, end: asyncio.Timeout) -> None:
         self._end = end
-        self._loop = get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._since: float | None = None
         self._timer = self._loop.call_later(STALLED / 8, self._look)
 
