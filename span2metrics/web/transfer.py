@@ -14,7 +14,8 @@ import socket
 import struct
 from contextlib import aclosing
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
 
 from span2metrics.web.page import Chunks
 
@@ -31,18 +32,48 @@ async def send(chunks: Chunks, request: web.BaseRequest, response: web.StreamRes
     The response is prepared with the first chunk; until then another one can be sent in its place.
     """
     _drain_fully(request)
+    sent: _Body | None = None
     async with asyncio.timeout(seconds), asyncio.timeout(None) as end, aclosing(chunks) as body:
         with _Patience(end) as patience:
             async for chunk in body:
-                if not response.prepared:
-                    await response.prepare(request)
+                if sent is None:
+                    sent = await _Body.begun(response, request)
                 patience.begin()
-                await response.write(chunk)
+                await sent.write(chunk)
                 patience.taken()
-            if not response.prepared:
+            if sent is None:
                 await response.prepare(request)
             patience.begin()
             await response.write_eof()
+
+
+class _Body:
+    """A response's chunks in their transfer coding, in pieces that the loop hands to the kernel as they are.
+
+    `StreamResponse.write` joins them first on older Pythons, which copies all of a page once more: a tenth of its CPU.
+    """
+
+    def __init__(self, response: web.StreamResponse, request: web.BaseRequest, writer: AbstractStreamWriter) -> None:
+        self._chunked = hdrs.TRANSFER_ENCODING in response.headers
+        self._request = request
+        self._writer = writer
+
+    @classmethod
+    async def begun(cls, response: web.StreamResponse, request: web.BaseRequest) -> _Body:
+        """After the headers."""
+        writer = await response.prepare(request)
+        if writer is None:
+            raise ConnectionResetError("the response has ended before its body")
+        writer.send_headers()
+        return cls(response, request, writer)
+
+    async def write(self, chunk: bytes) -> None:
+        """Returns when the chunk, which must not be empty, is with the kernel."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has closed the connection")
+        transport.writelines((b"%x\r\n" % len(chunk), chunk, b"\r\n") if self._chunked else (chunk,))
+        await self._writer.drain()
 
 
 class _Patience:
