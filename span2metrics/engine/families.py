@@ -10,8 +10,9 @@ page's trailer is its caller's.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from span2metrics.engine.kinds import Kind, kind_of, unit_of
@@ -46,7 +47,7 @@ def _lines(family: Metric, format: Format) -> Iterator[str]:
     yield from _head(family) if format is Format.OPENMETRICS else _text_head(family, kind)
     numeric = _NUMERIC_LABELS.get(family.type)
     for sample in family.samples:
-        yield f"{sample.name}{_labels(sample.labels, numeric)} {_number(sample.value)}\n"
+        yield f"{sample.name}{_labels(tuple(sample.labels.items()), numeric)} {_number(sample.value)}\n"
 
 
 def _head(family: Metric) -> Iterator[str]:
@@ -62,12 +63,13 @@ def _text_head(family: Metric, kind: Kind) -> Iterator[str]:
     yield f"# TYPE {name} {kind.text}\n"
 
 
-def _labels(labels: Mapping[str, str], numeric: str | None) -> str:
+@lru_cache(maxsize=4096)  # the same on every page
+def _labels(labels: tuple[tuple[str, str], ...], numeric: str | None) -> str:
     if not labels:
         return ""
     pairs = (
         f'{name}="{_canonical(float(value)) if name == numeric else value.translate(_IN_VALUES)}"'
-        for name, value in labels.items()
+        for name, value in labels
     )
     return "{" + ",".join(pairs) + "}"
 

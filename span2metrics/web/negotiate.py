@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from span2metrics.engine.plan import Escaping, Format
@@ -73,7 +74,8 @@ class _Match(NamedTuple):
         return self.q, self.specificity, self.order
 
 
-def choose_format(accept: str, formats: Sequence[Format], *, utf8_names: bool = False) -> Negotiated:
+@lru_cache(maxsize=64)  # scrapers ask for the same thing again and again
+def choose_format(accept: str, formats: tuple[Format, ...], *, utf8_names: bool = False) -> Negotiated:
     """The format for an `Accept` header; several headers joined by commas, "" for none.
 
     `formats` are those that are served, the server's own favourite first; `utf8_names` allows names that need quotes.

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import engine, overload, page, wire_to_page
+from tests.bench import beside, engine, memory, overload, page, scraped, wire_to_page
 from tests.bench.table import Row, print_heading, print_row
 
 
@@ -19,11 +19,13 @@ def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]
     rounds = options.rounds
     yield "engine", engine.consume_rows(rounds * 3)
     yield "engine, keys that were never seen", engine.unseen_rows(rounds)
-    yield "engine, memory", engine.memory_rows()
+    yield "engine, memory", memory.rows()
     yield "formats", engine.json_rows(rounds)
     yield "bodies", engine.gzip_rows(rounds)
     yield "rendering", engine.page_rows(rounds)
     yield "page", page.rows(rounds)
+    yield "sizes", beside.rows(options.collector, options.collector_config, rounds)
+    yield "ingest while scraped", scraped.rows(rounds)
     yield "overload", overload.rows(options.seconds)
     if options.load:
         yield "wire", wire_to_page.rows(options.load, options.collector, options.collector_config, rounds)

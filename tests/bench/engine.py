@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import multiprocessing
 import statistics
 from collections.abc import Iterable, Iterator
 
@@ -79,29 +78,6 @@ def gzip_rows(rounds: int) -> Iterator[Row]:
         rounds,
     )
     yield Row("gzip bodies, inflate", ours / (100 * 512) * 1e6, "us/span", ratio, "zlib")
-
-
-def memory_rows() -> Iterator[Row]:
-    for count in DIMENSIONS:
-        for pods in (1, 10) if count in (0, 2) else (1,):
-            grown = in_child(count, pods)
-            what = f"100,000 label sets, {count} dimensions, {pods} pods a service: RSS grows"
-            yield Row(what, grown, "MiB", most=85)
-
-
-def in_child(dimensions: int, pods: int) -> float:
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(grown_mib, (dimensions, pods))
-
-
-def grown_mib(dimensions: int, pods: int) -> float:
-    engine = Engine(Plan(dimensions=DIMENSIONS[dimensions]))
-    warm = Builder(Shape(services=1, names=100, errors=0)).every_label_set()
-    fill(engine, warm)
-    before = rss_mib()
-    fill(engine, Builder(Shape(services=1000, names=100, errors=0)).every_label_set(pods))
-    return rss_mib() - before
 
 
 def page_rows(rounds: int) -> Iterator[Row]:
