@@ -6,7 +6,9 @@ in its list whatever its configuration says, so a relay asks for that.  3.16 ask
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +80,12 @@ def needed(scraper: Scraper) -> str:
     if scraper.binary is None:
         pytest.skip(REMEDY)
     return scraper.binary
+
+
+def promtool(version: str) -> str:
+    """Path of the linter that comes with a version."""
+    if version == DEBIAN:
+        return program("promtool", "apt-get install prometheus")
+    beside = built("prometheus", VARIABLE)
+    path = beside and shutil.which(Path(beside).with_name("promtool"))
+    return path or pytest.skip(REMEDY)
