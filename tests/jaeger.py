@@ -24,7 +24,8 @@ REMEDY = (
     "`go get -tool github.com/jaegertracing/jaeger/cmd/jaeger@v1.76.0`, "
     "go build -o ~/go/bin/jaeger github.com/jaegertracing/jaeger/cmd/jaeger"
 )
-#: The traces' own storage is not looked at, but Jaeger does not start without one, nor without a pipeline.
+#: The traces' own storage is not looked at, but Jaeger does not start without one, nor without a pipeline.  Its own
+#: traces would go to whoever listens on 4317.
 CONFIG = """\
 service:
   extensions: [jaeger_storage, jaeger_query]
@@ -32,6 +33,7 @@ service:
   telemetry: {{metrics: {{level: none}}}}
 extensions:
   jaeger_query:
+    enable_tracing: false
     storage: {{traces: memory, metrics: prometheus}}
     http: {{endpoint: "127.0.0.1:{http}"}}
     grpc: {{endpoint: "127.0.0.1:{grpc}"}}
