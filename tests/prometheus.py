@@ -56,6 +56,10 @@ class Prometheus:
         found = self.get("/api/v1/query", query=f"{selector}[{window}]")["result"]
         return [(series["metric"], [(at, float(value)) for at, value in series["values"]]) for series in found]
 
+    def wait_for(self, promql: str, value: float) -> None:
+        """Until a query whose answer has no labels answers `value`."""
+        eventually(lambda: self.query(promql).get(()), lambda seen: seen == value)
+
     def last_scrape(self, job: str = JOB) -> float:
         """When the samples of the last scrape were taken; a query at that time extrapolates nothing beyond it."""
         return self.query(f'timestamp(up{{job="{job}"}})')[()]

@@ -31,8 +31,8 @@ class Question(NamedTuple):
 
 def _by_status() -> dict[Labels, float]:
     """Calls by service, kind and status; errors at 0 beside each other status."""
-    found = Counter((s.service, names.SPAN_KINDS[s.kind], names.STATUS_CODES[s.status]) for s in SPANS)
-    beside = {(service, kind, "STATUS_CODE_ERROR"): 0 for service, kind, _ in found}
+    found: Counter[Labels] = Counter((s.service, names.SPAN_KINDS[s.kind], names.STATUS_CODES[s.status]) for s in SPANS)
+    beside: dict[Labels, float] = {(service, kind, "STATUS_CODE_ERROR"): 0 for service, kind, _ in found}
     return {**beside, **found}
 
 

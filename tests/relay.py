@@ -10,7 +10,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from tests.processes import PATIENCE
@@ -49,22 +49,27 @@ class _Connection(socketserver.BaseRequestHandler):
         with socket.create_connection(self.server.target, PATIENCE) as upstream:
             answers = threading.Thread(target=self._answer, args=(upstream,))
             answers.start()
-            for head in _heads(self.request):
-                self._asked = header(head, b"Accept")
-                upstream.sendall(head if self.server.accept is None else _asking(head, self.server.accept))
-            _shut(upstream)
+            with suppress(OSError):
+                self._ask(upstream)
             answers.join()
+
+    def _ask(self, upstream: socket.socket) -> None:
+        for head in _heads(self.request):
+            self._asked = header(head, b"Accept")
+            upstream.sendall(head if self.server.accept is None else _asking(head, self.server.accept))
+        upstream.shutdown(socket.SHUT_WR)
 
     def _answer(self, upstream: socket.socket) -> None:
         head = b""
-        while data := _received(upstream):
-            if self._asked:
-                head += data
-                if END_OF_HEAD in head:
-                    self.server.exchanges.add(Exchange(self._asked, header(head, b"Content-Type")))
-                    self._asked, head = "", b""
-            self.request.sendall(data)
-        _shut(self.request)
+        with suppress(OSError):
+            while data := _received(upstream):
+                if self._asked:
+                    head += data
+                    if END_OF_HEAD in head:
+                        self.server.exchanges.add(Exchange(self._asked, header(head, b"Content-Type")))
+                        self._asked, head = "", b""
+                self.request.sendall(data)
+            self.request.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
@@ -105,10 +110,3 @@ def _received(connection: socket.socket) -> bytes:
         return connection.recv(1 << 16)
     except OSError:
         return b""
-
-
-def _shut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass

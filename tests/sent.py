@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, count
+from itertools import count
 from typing import Any
 
 from span2metrics import names
@@ -15,6 +14,7 @@ from span2metrics.demo.incident import INCIDENTS
 from span2metrics.demo.span import Span, Status
 from span2metrics.demo.traffic import Traffic, arrival_s
 from span2metrics.engine.plan import DEFAULT_BOUNDS_NS
+from tests import buckets
 from tests.processes import PATIENCE
 
 SEED, RATE, SECONDS, INCIDENT = 7, 40.0, 6.0, "cycle"
@@ -63,42 +63,32 @@ def took(span: Span) -> int:
     return span.end_ns - span.start_ns
 
 
-def counts(of: Of, spans: Iterable[Span] = SPANS) -> dict[Labels, float]:
-    return dict(Counter(map(of, spans)))
+def counts(of: Of) -> dict[Labels, float]:
+    return dict(Counter(map(of, SPANS)))
 
 
-def seconds(of: Of, spans: Iterable[Span] = SPANS) -> dict[Labels, float]:
+def seconds(of: Of) -> dict[Labels, float]:
     """Time spent."""
     spent: Counter[Labels] = Counter()
-    for span in spans:
+    for span in SPANS:
         spent[of(span)] += took(span)
     return {labels: ns / 1e9 for labels, ns in spent.items()}
 
 
 def failed(of: Of) -> dict[Labels, float]:
-    """Failed spans, 0 where there are none: of each operation that answers otherwise than by failing as well."""
+    """Failed spans, 0 where none failed."""
     errors = Counter(of(span) for span in SPANS if span.status is Status.ERROR)
     return {labels: errors[labels] for labels in map(of, SPANS)}
 
 
-def cumulated(spans: Iterable[Span] = SPANS) -> list[int]:
+def cumulated() -> list[int]:
     """Spans up to each of the default bounds, and all."""
-    found = [0] * (len(DEFAULT_BOUNDS_NS) + 1)
-    for span in spans:
-        found[bisect_left(DEFAULT_BOUNDS_NS, took(span))] += 1
-    return list(accumulate(found))
+    return buckets.cumulated(map(took, SPANS), DEFAULT_BOUNDS_NS)
 
 
-def quantile(q: float, spans: Sequence[Span] = SPANS) -> float:
-    """What `histogram_quantile` has to make of exact buckets: seconds, linear in the bucket in which the rank falls."""
-    upto = [0, *cumulated(spans)]
-    bounds = [0.0, *(ns / 1e9 for ns in DEFAULT_BOUNDS_NS)]
-    rank = q * upto[-1]
-    upper = next(n for n in range(1, len(upto)) if upto[n] >= rank)
-    if upper == len(bounds):
-        return bounds[-1]
-    share = (rank - upto[upper - 1]) / (upto[upper] - upto[upper - 1])
-    return bounds[upper - 1] + (bounds[upper] - bounds[upper - 1]) * share
+def quantile(q: float, spans: Iterable[Span]) -> float:
+    """Seconds, as PromQL has it from the default buckets."""
+    return buckets.quantile(q, map(took, spans), DEFAULT_BOUNDS_NS)
 
 
 def grouped(of: Of, answer: Callable[[Sequence[Span]], float]) -> dict[Labels, float]:

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from span2metrics.engine.plan import MS
 from tests.jaeger import REMEDY, VARIABLE, Jaeger, jaeger
-from tests.payloads import CLIENT, ERROR, MS, SERVER, Placed, request
+from tests.payloads import CLIENT, ERROR, SERVER, Placed, request
 from tests.processes import FREE_PORTS, Running, running
 from tests.programs import built
-from tests.prometheus import Prometheus, eventually, prometheus
+from tests.prometheus import Prometheus, prometheus
 
 CONFIG = "metrics: {dialects: [jaeger], zero_first: 2s}"
 PAY = Placed(service="shop", name="pay", kind=SERVER, took=3 * MS)
@@ -53,10 +54,9 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
         prometheus(daemon.ready().web, folder) as server,
         jaeger(server.address, folder) as found,
     ):
-        eventually(lambda: server.query("up == 1"))
+        server.wait_for("count(up == 1)", 1)
         amid, pace = stream(daemon, server)
-        total = "sum(traces_span_metrics_duration_milliseconds_count)"
-        eventually(lambda: server.query(total).get(()), lambda seen: seen == REQUESTS * len(REQUEST))
+        server.wait_for("sum(traces_span_metrics_duration_milliseconds_count)", REQUESTS * len(REQUEST))
         yield Monitored(found, server.last_scrape(), amid, pace)
 
 
@@ -69,7 +69,8 @@ def stream(daemon: Running, server: Prometheus) -> tuple[float, float]:
     return server.last_scrape(), (REQUESTS - 1) / (time.monotonic() - began)
 
 
-def per_second(count: int) -> float:
+def per_second(count: int) -> Any:
+    """A second, of what each request has `count` of."""
     return pytest.approx(count / EVERY_S, rel=1e-9)
 
 

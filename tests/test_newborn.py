@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.payloads import ERROR, Placed, request
 from tests.processes import FREE_PORTS, Running, running
 from tests.programs import built
-from tests.prometheus import Prometheus, eventually, launched
+from tests.prometheus import Prometheus, launched
 from tests.questions import CALLS, DURATION
 from tests.scrapers import REMEDY, VARIABLE
 
@@ -57,23 +57,21 @@ def born(daemons: dict[str, Running], tmp_path_factory: pytest.TempPathFactory) 
     third = built("prometheus", VARIABLE)
     with ExitStack() as stack:
 
-        def launch(**settings: str) -> Prometheus:
-            return stack.enter_context(launched(targets, tmp_path_factory.mktemp("prometheus"), **settings))
+        def launch(**settings: Any) -> Prometheus:
+            folder = tmp_path_factory.mktemp("prometheus")
+            return stack.enter_context(launched(targets, folder, **settings))
 
         servers = {interval: launch(interval=interval) for interval in INTERVALS}
         for protocol in PROTOCOLS if third else ():
             features, settings = "created-timestamp-zero-ingestion", f"scrape_protocols: [{protocol}]"
             servers[protocol] = launch(binary=third, features=features, settings=settings)
         for server in servers.values():
-            eventually(lambda server=server: server.query("count(up == 1)").get(()), lambda up: up == len(targets))
+            server.wait_for("count(up == 1)", len(targets))
         sending = time.time()
         assert {daemon.send(request(SPANS)) for daemon in daemons.values()} == {200}
         sent = time.time()
         for server in servers.values():
-            total = f"sum by (job) ({DURATION}_count) == {len(SPANS)}"
-            eventually(
-                lambda server=server, total=total: server.query(total, "job").keys() == {(job,) for job in targets}
-            )
+            server.wait_for(f"count(sum by (job) ({DURATION}_count) == {len(SPANS)})", len(targets))
         yield Born(servers, sending, sent)
 
 

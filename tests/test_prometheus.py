@@ -13,7 +13,7 @@ import pytest
 from span2metrics.demo.span import Span
 from tests import sent
 from tests.processes import FREE_PORTS, Running, running
-from tests.prometheus import Prometheus, eventually, launched
+from tests.prometheus import Prometheus, launched
 from tests.questions import CALLS, DURATION, QUESTIONS, Question
 from tests.relay import Relay, relay
 from tests.scrapers import ESCAPED, OPENMETRICS, SCRAPERS, TEXT_1, Scraper, needed
@@ -55,8 +55,8 @@ def all_scraped(daemon: Running, tmp_path_factory: pytest.TempPathFactory) -> It
                 folder = tmp_path_factory.mktemp("prometheus")
                 found[name] = (stack.enter_context(started(scraper, between, folder)), between)
         for server, _ in found.values():
-            eventually(lambda server=server: server.query("up == 1"))
-        sent.send(daemon.otlp_grpc)
+            server.wait_for("count(up == 1)", 1)
+        sent.send(str(daemon.otlp_grpc))
         yield {name: Scraped(server, between, seen_all(server)) for name, (server, between) in found.items()}
 
 
@@ -67,7 +67,7 @@ def started(scraper: Scraper, between: Relay, folder: Path) -> Any:
 def seen_all(server: Prometheus) -> float:
     """Waits until the server has scraped every span in both families; the time of that scrape."""
     for total in (f"sum({CALLS})", f"sum({DURATION}_count)"):
-        eventually(lambda total=total: server.query(total).get(()), lambda calls: calls == len(SPANS))
+        server.wait_for(total, len(SPANS))
     return server.last_scrape()
 
 
