@@ -1,19 +1,31 @@
-"""Programs that a test needs beside Python: found, or the test says what is missing.  In CI nothing may be missing."""
+"""Programs that a test needs beside Python: found, or the test says what is missing.
+
+In CI nothing may be missing but what takes minutes to build.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 
 def program(name: str, remedy: str) -> str:
-    """The program's path.  Where it is not installed, skips with the remedy; in CI that is a failure."""
-    path = shutil.which(name)
+    """The program's path, the system's own before others.  Where it is not installed, skips with the remedy; in CI
+    that is a failure.
+    """
+    path = shutil.which(name, path=f"/usr/bin:{os.environ.get('PATH', os.defpath)}")
     if path is None:
         missing(f"{name} is not installed: {remedy}")
     return str(path)
+
+
+def built(name: str, variable: str) -> str | None:
+    """The path of a program that takes minutes to build: what the environment's `variable` says, else Go's place."""
+    path = os.environ.get(variable) or str(Path.home() / "go" / "bin" / name)
+    return shutil.which(path)
 
 
 def missing(reason: str) -> None:

@@ -1,116 +1,194 @@
-"""A real Prometheus scrapes the demo: what it answers is what the company sent."""
+"""Real scrapers read one daemon at once, each version in each format: all see what the company sent, and the same."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator
-from itertools import accumulate, count
-from typing import Any
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
-from span2metrics import names
-from span2metrics.demo.incident import INCIDENTS
-from span2metrics.demo.span import Span, Status
-from span2metrics.demo.traffic import Traffic, arrival_s
-from span2metrics.engine.plan import DEFAULT_BOUNDS_NS
-from tests.processes import PATIENCE, running
-from tests.prometheus import Prometheus, eventually, prometheus
+from span2metrics.demo.span import Span
+from tests import sent
+from tests.processes import FREE_PORTS, Running, running
+from tests.prometheus import Prometheus, launched
+from tests.questions import CALLS, DURATION, QUESTIONS, Question
+from tests.relay import Relay, relay
+from tests.scrapers import ESCAPED, OPENMETRICS, SCRAPERS, TEXT_1, Scraper, needed
+from tests.sent import SPANS
 
-SEED, RATE, SECONDS, INCIDENT = 7, 40.0, 6.0, "cycle"
-BASE_NS = 1_700_000_000_000_000_000
-CALLS = "traces_span_metrics_calls_total"
-DURATION = "traces_span_metrics_duration_seconds"
-
-
-def sent() -> Iterator[Span]:
-    """Every span that the demo sends with these settings: whole traces only."""
-    traffic = Traffic(SEED, INCIDENTS[INCIDENT])
-    for number in count():
-        since = arrival_s(number, RATE)
-        if since > SECONDS:
-            return
-        spans = traffic.trace(number, BASE_NS + int(since * 1e9), since)
-        if max(span.end_ns for span in spans) <= BASE_NS + int(SECONDS * 1e9):
-            yield from spans
+#: Every scraper comes by twice while a series is young; more scrapers than usual may meet.
+CONFIG = """\
+metrics: {zero_first: 4s}
+web: {max_scrapes: 32}
+"""
+#: What a scrape adds to a target's labels.
+OF_THE_SCRAPE = {"job", "instance"}
 
 
-SPANS = list(sent())
+class Scraped(NamedTuple):
+    """A scraper that has seen all; `at`: the time of a scrape that did."""
+
+    server: Prometheus
+    relay: Relay
+    at: float
 
 
-#: What makes Debian's Prometheus ask for a format.
-FEATURES = {"openmetrics": "exemplar-storage", "protobuf": "exemplar-storage,native-histograms"}
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    config = tmp_path_factory.mktemp("daemon") / "config.yaml"
+    config.write_text(CONFIG)
+    with running("serve", f"--config.file={config}", *FREE_PORTS) as started:
+        yield started.ready()
 
 
-@pytest.fixture(scope="module", params=FEATURES)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Prometheus, after it has scraped a daemon to which the company has sent all that it has."""
-    with running("serve") as daemon:
-        daemon.ready()
-        with prometheus(daemon.web, tmp_path_factory.mktemp("prometheus"), FEATURES[request.param]) as found:
-            options = [f"--seed={SEED}", f"--rate={RATE}", f"--duration={SECONDS}", f"--incident={INCIDENT}"]
-            command = [sys.executable, "-m", "span2metrics.demo", daemon.otlp_grpc, *options]
-            subprocess.run(command, check=True, timeout=PATIENCE * 2)
-            eventually(lambda: found.query(f"sum({CALLS})").get(()), lambda calls: calls == len(SPANS))
-            yield found
+@pytest.fixture(scope="module")
+def all_scraped(daemon: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scraped]]:
+    """By name, every scraper that is there, after the company has sent all that it has."""
+    with ExitStack() as stack:
+        found = {}
+        for name, scraper in SCRAPERS.items():
+            if scraper.binary:
+                between = stack.enter_context(relay(daemon.web, scraper.accept))
+                folder = tmp_path_factory.mktemp("prometheus")
+                found[name] = (stack.enter_context(started(scraper, between, folder)), between)
+        for server, _ in found.values():
+            server.wait_for("count(up == 1)", 1)
+        sent.send(str(daemon.otlp_grpc))
+        yield {name: Scraped(server, between, seen_all(server)) for name, (server, between) in found.items()}
 
 
-def expected(of: Any) -> dict[tuple[str, ...], float]:
-    return dict(Counter(map(of, SPANS)))
+def started(scraper: Scraper, between: Relay, folder: Path) -> Any:
+    return launched(between.address, folder, scraper.features, binary=scraper.binary, settings=scraper.settings)
 
 
-def test_calls_are_the_spans_that_were_sent_by_service_and_kind(server: Prometheus) -> None:
-    answer = server.query(f"sum by (service_name, span_kind) ({CALLS})", "service_name", "span_kind")
-    assert answer == expected(lambda span: (span.service, names.SPAN_KINDS[span.kind]))
+def seen_all(server: Prometheus) -> float:
+    """Waits until the server has scraped every span in both families; the time of that scrape."""
+    for total in (f"sum({CALLS})", f"sum({DURATION}_count)"):
+        server.wait_for(total, len(SPANS))
+    return server.last_scrape()
 
 
-def test_errors_are_the_failed_spans_and_zero_where_nothing_failed(server: Prometheus) -> None:
-    answer = server.query(f'sum by (service_name) ({CALLS}{{status_code="STATUS_CODE_ERROR"}})', "service_name")
-    failed = Counter((span.service,) for span in SPANS if span.status is Status.ERROR)
-    assert answer == {(span.service,): failed[span.service,] for span in SPANS}
+@pytest.fixture(params=SCRAPERS)
+def name(request: pytest.FixtureRequest) -> Any:
+    needed(SCRAPERS[request.param])
+    return request.param
 
 
-def test_time_spent_is_exact(server: Prometheus) -> None:
-    answer = server.query(f"sum by (service_name) ({DURATION}_sum)", "service_name")
-    spent: Counter[tuple[str, ...]] = Counter()
-    for span in SPANS:
-        spent[span.service,] += span.end_ns - span.start_ns
-    assert answer == {labels: pytest.approx(ns / 1e9, rel=1e-9) for labels, ns in spent.items()}
+@pytest.fixture
+def scraped(name: str, all_scraped: dict[str, Scraped]) -> Scraped:
+    return all_scraped[name]
 
 
-def test_buckets_hold_the_durations_up_to_their_bound(server: Prometheus) -> None:
-    answer = server.query(f"sum by (le) ({DURATION}_bucket)", "le")
-    counts = [0] * (len(DEFAULT_BOUNDS_NS) + 1)
-    for span in SPANS:
-        counts[bisect_left(DEFAULT_BOUNDS_NS, span.end_ns - span.start_ns)] += 1
-    by_bound = {float(le): value for (le,), value in answer.items()}
-    assert by_bound == dict(
-        zip([*(ns / 1e9 for ns in DEFAULT_BOUNDS_NS), float("inf")], accumulate(counts), strict=True)
-    )
+@pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
+def test_answers_are_those_computed_from_the_spans_that_were_sent(scraped: Scraped, question: Question) -> None:
+    answer = scraped.server.query(question.promql, *question.by, at=scraped.at)
+    assert answer == pytest.approx(question.answer, rel=1e-9)
 
 
-def test_what_was_received_is_what_was_aggregated_and_counted(server: Prometheus) -> None:
-    received = server.query("sum(span2metrics_received_spans_total)")
-    assert received == server.query("sum(span2metrics_aggregated_spans_total)") == server.query(f"sum({CALLS})")
+def series(scraped: Scraped) -> dict[frozenset[tuple[str, str]], float]:
+    """Every sample of the span metrics, by its labels."""
+    return {
+        frozenset((key, value) for key, value in labels.items() if key not in OF_THE_SCRAPE): value
+        for labels, value in scraped.server.vector('{__name__=~"traces_span_metrics_.+"}', scraped.at)
+    }
 
 
-def test_the_target_is_up_and_told_apart_by_its_version(server: Prometheus) -> None:
-    assert server.query("up", "job") == {("span2metrics",): 1}
-    assert list(server.query("span2metrics_build_info", "job").values()) == [1]
+def test_all_scrapers_store_the_same_to_the_last_bit(all_scraped: dict[str, Scraped]) -> None:
+    reference, *others = map(series, all_scraped.values())
+    assert len(reference) > 1000
+    assert [set(other.items()) ^ set(reference.items()) for other in others] == [set() for _ in others]
 
 
-def test_the_format_is_the_one_asked_for(server: Prometheus, request: pytest.FixtureRequest) -> None:
-    scrapes = eventually(lambda: server.query('span2metrics_scrapes_total{outcome="complete"} > 0', "format"))
-    assert set(scrapes) == {(request.node.callspec.params["server"],)}
+def test_a_scraper_gets_the_format_that_it_asks_for(name: str, scraped: Scraped) -> None:
+    scraper = SCRAPERS[name]
+    [(accept, answer)] = scraped.relay.exchanges
+    assert answer == scraper.answer
+    assert scraper.accept or accept.startswith(answer.partition(";")[0])
 
 
-def test_exemplars_are_of_traces_that_were_sent(server: Prometheus) -> None:
+def test_a_scraper_that_allows_utf8_names_is_told_that_they_are_escaped(all_scraped: dict[str, Scraped]) -> None:
+    needed(SCRAPERS["3.16 openmetrics"])
+    exchanges = {exchange for scraped in all_scraped.values() for exchange in scraped.relay.exchanges}
+    answers = {answer for accept, answer in exchanges if "escaping=allow-utf-8" in accept.partition(",")[0]}
+    assert answers == {OPENMETRICS + ESCAPED, TEXT_1 + ESCAPED}
+
+
+def test_no_scrape_failed_and_none_was_complained_of(scraped: Scraped) -> None:
+    assert scraped.server.query("min_over_time(up[10m])") == {(): 1}
+    assert scraped.server.query("count_over_time(up[10m])")[()] > sent.SECONDS
+    assert scraped.server.complaints() == []
+
+
+#: Lines of both versions' logs, and whether they are complaints.
+LOG = {
+    b'level=debug component="scrape manager" scrape_pool=span2metrics msg="Append failed" err="expected value"': True,
+    b'level=DEBUG msg="Duplicate sample for timestamp" component="scrape manager" scrape_pool=span2metrics': True,
+    b'level=warn component="rule manager" msg="anything"': True,
+    b'level=WARN msg="Error on ingesting out-of-order exemplars" num_dropped=1': True,
+    b'level=DEBUG msg="Error while adding an exemplar on AppendSample" err="out of order exemplar"': True,
+    b'level=DEBUG msg="Error while adding an exemplar on AppendSample" err="duplicate exemplar"': False,
+    b'level=info msg="Experimental in-memory exemplar storage enabled"': False,
+}
+
+
+@pytest.mark.parametrize(("line", "complaint"), LOG.items())
+def test_a_complaint_is_told_from_news(tmp_path: Path, line: bytes, complaint: bool) -> None:
+    log = tmp_path / "prometheus.log"
+    log.write_bytes(line + b"\n")
+    assert bool(Prometheus("", log).complaints()) == complaint
+
+
+def test_the_daemon_counts_the_scrapes_of_each_format(scraped: Scraped) -> None:
+    counted = scraped.server.query("span2metrics_scrapes_total > 0", "format", "outcome")
+    assert set(counted) == {(format, "complete") for format in ("protobuf", "openmetrics", "text")}
+
+
+# --- exemplars --------------------------------------------------------------------------------------------------------
+
+BY_ID = {(span.trace_id.hex(), span.span_id.hex()): span for span in SPANS}
+
+
+class Told(NamedTuple):
+    """An exemplar: the labels of its series, the span that was sent with its ids, its value, its time."""
+
+    series: dict[str, str]
+    span: Span
+    value: float
+    at: float
+
+
+def exemplars(scraped: Scraped, metric: str) -> list[Told]:
     now = time.time()
-    found = server.get("/api/v1/query_exemplars", query=f"{DURATION}_bucket", start=str(now - 3600), end=str(now + 60))
-    told = {exemplar["labels"]["trace_id"] for series in found for exemplar in series["exemplars"]}
-    assert told
-    assert told <= {span.trace_id.hex() for span in SPANS}
+    found = scraped.server.get("/api/v1/query_exemplars", query=metric, start=str(now - 3600), end=str(now + 60))
+    return [
+        Told(
+            series["seriesLabels"],
+            BY_ID[exemplar["labels"]["trace_id"], exemplar["labels"]["span_id"]],
+            float(exemplar["value"]),
+            exemplar["timestamp"],
+        )
+        for series in found
+        for exemplar in series["exemplars"]
+    ]
+
+
+@pytest.mark.parametrize("metric", [f"{DURATION}_bucket", CALLS])
+def test_exemplars_are_spans_that_were_sent_in_the_series_and_bucket_that_counts_them(
+    name: str, scraped: Scraped, metric: str
+) -> None:
+    told = exemplars(scraped, metric)
+    assert bool(told) == SCRAPERS[name].exemplars
+    for exemplar in told:
+        labels, span = exemplar.series, exemplar.span
+        assert (labels["service_name"], labels["span_name"], labels["span_kind"]) == sent.operation(span)
+        assert exemplar.value == pytest.approx(sent.took(span) / 1e9, rel=1e-9)
+        assert exemplar.value <= float(labels.get("le", "inf"))
+        assert abs(time.time() - exemplar.at) < 3600
+
+
+def test_every_operation_has_an_exemplar_where_the_format_has_any(name: str, scraped: Scraped) -> None:
+    with_exemplar = {sent.operation(exemplar.span) for exemplar in exemplars(scraped, CALLS)}
+    assert with_exemplar == (set(sent.counts(sent.operation)) if SCRAPERS[name].exemplars else set())
