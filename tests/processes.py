@@ -85,7 +85,7 @@ class Running:
 
 @contextmanager
 def running(*words: str, environment: dict[str, str] | None = None) -> Iterator[Running]:
-    """The daemon on free ports of 127.0.0.1 unless `words` say otherwise."""
+    """The daemon, started with `words`; its ports are the defaults unless those say otherwise (`FREE_PORTS`)."""
     process = subprocess.Popen(
         command(*words, "--log.format=json"),
         stdout=subprocess.PIPE,
