@@ -36,6 +36,7 @@ from span2metrics.config.kinds import (
     Flag,
     ListOf,
     Nanoseconds,
+    Number,
     Or,
     Size,
     Text,
@@ -44,7 +45,9 @@ from span2metrics.config.kinds import (
 from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Keepalive, Otlp, Receivers
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
 from span2metrics.config.section import Entry, Section, setting
-from span2metrics.engine.plan import Dialect, Plan, Source, Unit
+from span2metrics.engine.exponential import FEWEST_BUCKETS
+from span2metrics.engine.exponential import MOST_BUCKETS as MOST_NATIVE
+from span2metrics.engine.plan import Dialect, Histograms, Plan, Source, Unit
 
 __all__ = [
     "Calls",
@@ -59,6 +62,7 @@ __all__ = [
     "Keepalive",
     "Limits",
     "Metrics",
+    "Native",
     "Otlp",
     "Receivers",
     "ResourceLabel",
@@ -169,6 +173,24 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class Native:
+    factor: float = setting(
+        Number(1.003, 65536),
+        1.1,
+        "A bucket's upper bound is at most so many times its lower one; of the resolutions that Prometheus has, the "
+        "coarsest that does it is taken. 1.1 gives 1.0905: quantiles are then at most 9 % off. No resolution is finer "
+        "than 1.003, and none coarser than 65536.",
+    )
+    max_buckets: int = setting(
+        Whole(FEWEST_BUCKETS, MOST_NATIVE, "; five of the coarsest buckets hold every duration there can be"),
+        ENGINE.native_max_buckets,
+        "Populated buckets that a histogram may have; before it has more, two neighbours become one, all over the "
+        "histogram. 160 are durations from 1ms to 17min at the default factor. At least 8, because Prometheus' "
+        "coarsest buckets are so few for all durations that there can be; at most 1000.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     dialects: tuple[Dialect, ...] = setting(
         Distinct(Choice("a dialect", {dialect.value: dialect for dialect in Dialect}), least=1),
@@ -189,12 +211,21 @@ class Metrics:
         "Unit of the durations in dialect otel, s or ms, and the end of their name. Seconds, as Prometheus has it; the "
         "connector's own default is ms.",
     )
+    histograms: Histograms = setting(
+        Choice("a kind of histogram", {histograms.value: histograms for histograms in Histograms}),
+        ENGINE.histograms,
+        "Which buckets the durations have: classic those of `buckets`, native Prometheus' native histograms, or both. "
+        "Only protobuf can show native ones; in other formats native leaves +Inf, sum and count. Classic, because "
+        "dashboards and Prometheus' own defaults expect them.",
+    )
+    native: Native = setting(Section(Native), Native(), "The native histograms, where there are any.")
     buckets: tuple[int, ...] | None = setting(
         Or(Ascending(BOUND, least=1, most=MOST_BUCKETS), "auto"),
         None,
         "Upper bounds of the duration's buckets in all dialects, inclusive, ascending, at most 64; +Inf is always "
         "there. auto: the connector's, which are the example, or Tempo's with dialect tempo alone, 2ms and so on twice "
-        "the last up to 16.384s; so that old and new series can be compared.",
+        "the last up to 16.384s; so that old and new series can be compared. With histograms: native they only say "
+        "which spans become exemplars: one for each of them.",
     )
     dimensions: tuple[Dimension, ...] = setting(
         DIMENSIONS,
