@@ -31,6 +31,7 @@ from tests.oracle_page import (
     Span,
     histogram,
     read_page,
+    shown_bounds,
     write_page,
 )
 from tests.payloads import NOW
@@ -257,9 +258,13 @@ class Oracle:
 
     def durations(self) -> dict[Labels, Histogram]:
         return {
-            frozenset(labels): histogram([span.took for span in spans], self.plan.bounds_ns, self.plan.unit.nanoseconds)
-            for labels, spans in self._durations.items()
+            labels: histogram([span.took for span in spans], shown_bounds(self.plan), self.plan.unit.nanoseconds)
+            for labels, spans in self.observed().items()
         }
+
+    def observed(self) -> dict[Labels, list[Span]]:
+        """The spans of which the duration was observed."""
+        return {frozenset(labels): spans for labels, spans in self._durations.items()}
 
     def numbers(self) -> Numbers:
         """What a parser must find on the page."""

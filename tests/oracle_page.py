@@ -94,9 +94,10 @@ class _Page(NamedTuple):
 
     def histogram(self, shape: _Shape, labels: bytes, pairs: Pairs) -> Iterator[str]:
         spans = [] if self.fresh("duration", pairs) else self.model.observed[pairs]
-        buckets, total, count = histogram([span.took for span in spans], self.model.plan.bounds_ns, shape.nanoseconds)
+        bounds_ns = shown_bounds(self.model.plan)
+        buckets, total, count = histogram([span.took for span in spans], bounds_ns, shape.nanoseconds)
         below = -1
-        for (le, cumulative), bound in zip(buckets.items(), [*self.model.plan.bounds_ns, 2**70], strict=True):
+        for (le, cumulative), bound in zip(buckets.items(), [*bounds_ns, 2**70], strict=True):
             inside = [span for span in spans if below < span.took <= bound]
             below, le_pair = bound, f'le="{le}"'
             yield f"{shape.name}_bucket{_braces(labels, le_pair)} {cumulative}{self.exemplar(inside, shape)}"
@@ -153,6 +154,11 @@ def _sorted(series: Mapping[Pairs, Any], shape: _Shape) -> list[tuple[bytes, Pai
     renamed = {"service_name": shape.service}
     texts = {pairs: [(renamed.get(label, label), text) for label, text in pairs] for pairs in series}
     return sorted(((_label_text(labels), pairs) for pairs, labels in texts.items()), key=lambda item: item[0])
+
+
+def shown_bounds(plan: Plan) -> tuple[int, ...]:
+    """The bounds that a histogram has on a text page."""
+    return () if plan.histograms.value == "native" else plan.bounds_ns
 
 
 def histogram(took: list[int], bounds_ns: Iterable[int], unit: int) -> Histogram:

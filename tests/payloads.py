@@ -25,7 +25,7 @@ from opentelemetry.proto.common.v1.common_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from span2metrics.engine.plan import MS, Dialect, Dimension, Now, Plan, Source, Unit
+from span2metrics.engine.plan import MS, Dialect, Dimension, Histograms, Now, Plan, Source, Unit
 from span2metrics.names import BUILTIN_LABELS
 from tests import wire
 
@@ -260,6 +260,9 @@ plans = st.builds(
     namespace=st.sampled_from([Plan().namespace, "", "x"]),
     unit=st.sampled_from(Unit),
     bounds_ns=st.sampled_from([Plan().bounds_ns, (), (MS,), (MS // 10, 2 * MS, 10**11)]),
+    histograms=st.sampled_from(Histograms),
+    native_schema=st.integers(-4, 5),
+    native_max_buckets=st.sampled_from([8, 160]),
     dimensions=_dimensions(["d", "e"]),
     calls_dimensions=st.just(()) | _dimensions(["own", "calls_own"]),
     duration_dimensions=st.just(()) | _dimensions(["own", "duration_own"]),

@@ -107,6 +107,37 @@ def test_check_says_a_line_for_each_sound_file(file: Path, capsys: pytest.Captur
     assert capsys.readouterr() == (f"{file}: ok\n{file}: ok\n", "")
 
 
+NOTES = {
+    "histograms: both": ["metrics.histograms: a Prometheus that takes native histograms drops the classic buckets"],
+    "histograms: native": ["metrics.histograms: only a Prometheus that asks for protobuf sees the buckets"],
+    "histograms: native, buckets: [1s]": ["metrics.histograms: only", "metrics.buckets: with native histograms"],
+    "histograms: native, native: {factor: 2}": ["metrics.histograms: only"],
+    "native: {factor: 2}": ["metrics.native: there are no native histograms"],
+    "histograms: classic, buckets: [1s]": [],
+}
+
+
+@pytest.mark.parametrize(("metrics", "begins"), NOTES.items())
+def test_check_notes_what_may_surprise_and_exits_with_0(
+    metrics: str, begins: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "noted.yaml"
+    path.write_text(f"metrics: {{{metrics}}}\n")
+    assert main(["check", str(path)]) == 0
+    sound, *notes = capsys.readouterr().out.splitlines()
+    assert sound == f"{path}: ok"
+    assert [note.startswith(f"{path}: note: {begin}") for note, begin in zip(notes, begins, strict=True)] == [
+        True for _ in begins
+    ]
+
+
+def test_check_says_what_keeps_the_classic_buckets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text("metrics: {histograms: both}\n")
+    main(["check", str(path)])
+    assert "always_scrape_classic_histograms: true" in capsys.readouterr().out
+
+
 def test_check_says_every_problem_of_every_file_on_a_line_of_its_own(
     file: Path, broken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

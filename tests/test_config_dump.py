@@ -34,6 +34,8 @@ web: {max_scrapes: 3}
 metrics:
   namespace: ""
   unit: ms
+  histograms: both
+  native: {factor: 1.0625, max_buckets: 200}
   buckets: [1500us, 1.4s]
   dimensions:
     - {name: "null", default: "on"}

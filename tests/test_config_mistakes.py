@@ -150,6 +150,16 @@ FAMILIES = {
     "buckets_too_many": seen(2, BUCKETS, "has 65 elements; at most 64 are allowed"),
     "buckets_empty": seen(2, BUCKETS, "is empty; name at least one, or remove the key"),
     "buckets_is_text": seen(2, BUCKETS, "expected a list, found the text `1ms, 2ms`"),
+    "histograms_unknown": seen(
+        2, f"{METRICS}.histograms", "is not a kind of histogram that is known here; known: classic, native, both"
+    ),
+    "native_factor_too_fine": seen(2, f"{METRICS}.native.factor", "`1` is out of bounds; write 1.003 to 65536"),
+    "native_factor_is_no_number": seen(2, f"{METRICS}.native.factor", "`.inf` is not a number; write digits"),
+    "native_max_buckets_too_few": seen(
+        3,
+        f"{METRICS}.native.max_buckets",
+        "out of bounds; write 8 to 1000; five of the coarsest buckets hold every duration",
+    ),
     "exclude_unknown": seen(2, f"{METRICS}.exclude[0]", "`span.kind` is not a built-in label that is known here"),
     "exclude_repeats": seen(2, f"{METRICS}.exclude[1]", "`span_kind` repeats metrics.exclude[0]"),
     # YAML 1.1, in which the schema's test reads it, has `yes` for true.

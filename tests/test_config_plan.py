@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from span2metrics.config import Config, compile_plan, load
-from span2metrics.engine.plan import Dialect, Dimension, Plan, Source, Unit
+from span2metrics.engine.plan import Dialect, Dimension, Histograms, Plan, Source, Unit
 
 SPAN, RESOURCE, SCOPE = Source.SPAN, Source.RESOURCE, Source.SCOPE
 STATUS = "http.response.status_code"
@@ -90,6 +90,15 @@ def test_the_bounds_are_the_dialects_unless_given(tmp_path: Path, settings: str,
     assert compiled(tmp_path, settings).bounds_ns == bounds
 
 
+@pytest.mark.parametrize(
+    ("settings", "schema", "most"),
+    [("{}", 3, 160), ("{factor: 1.01}", 7, 160), ("{factor: 65536, max_buckets: 8}", -4, 8), ("{factor: 2}", 0, 160)],
+)
+def test_a_factor_becomes_a_schema(tmp_path: Path, settings: str, schema: int, most: int) -> None:
+    plan = compiled(tmp_path, f"{{histograms: native, native: {settings}}}")
+    assert (plan.histograms, plan.native_schema, plan.native_max_buckets) == (Histograms.NATIVE, schema, most)
+
+
 def test_dialects_keep_their_order(tmp_path: Path) -> None:
     assert compiled(tmp_path, "{dialects: [tempo, jaeger]}").dialects == (Dialect.TEMPO, Dialect.JAEGER)
 
@@ -130,6 +139,8 @@ def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) ->
   namespace: n
   unit: ms
   buckets: [1s]
+  histograms: both
+  native: {factor: 2, max_buckets: 20}
   dimensions: [{name: error.type}]
   calls: {dimensions: [{name: b}]}
   duration: {dimensions: [{name: c}]}

@@ -46,6 +46,8 @@ VALID: list[dict[str, Any]] = [
     {"web": {"listen_address": "${HOST}:80", "telemetry_path": "/a/b-c.d", "max_scrapes": "2"}},
     {"metrics": {"errors_zero": "${ZERO:-true}", "unit": "${UNIT}", "buckets": ["${B}", "1.5s"]}},
     {"metrics": {"namespace": ""}},
+    {"metrics": {"histograms": "native", "native": {"factor": 2, "max_buckets": "320"}}},
+    {"metrics": {"native": {"factor": "1.5"}}},
     {"metrics": {"dimensions": [{"name": "a"}, {"coalesce": ["b", "c"], "from": ["scope"], "default": ""}]}},
     {"metrics": {"resource_labels": ["a", {"name": "b", "label": "c"}]}},
     {"limits": {"label_value_length": "1KiB"}},

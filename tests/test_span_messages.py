@@ -50,15 +50,19 @@ def of_histogram(name: str, metric: Any) -> Iterator[tuple[str, dict[str, str], 
     histogram = metric.histogram
     for bucket in histogram.bucket:
         yield f"{name}_bucket", {"le": floatToGoString(bucket.upper_bound)}, bucket.cumulative_count, told(bucket)
+    if not histogram.bucket:  # a native one, which text shows as the bucket of all
+        last = [told_by(exemplar) for exemplar in histogram.exemplars[-1:]]
+        yield f"{name}_bucket", {"le": "+Inf"}, histogram.sample_count, last[0] if last else None
     yield f"{name}_sum", {}, histogram.sample_sum, None
     yield f"{name}_count", {}, histogram.sample_count, None
     yield f"{name}_created", {}, seconds(histogram.created_timestamp), None
 
 
 def told(message: Any) -> Any:
-    if not message.HasField("exemplar"):
-        return None
-    exemplar = message.exemplar
+    return told_by(message.exemplar) if message.HasField("exemplar") else None
+
+
+def told_by(exemplar: Any) -> Any:
     return {pair.name: pair.value for pair in exemplar.label}, exemplar.value, seconds(exemplar.timestamp)
 
 

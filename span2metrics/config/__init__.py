@@ -20,6 +20,7 @@ from span2metrics.config.models import (
     Metrics,
     Web,
 )
+from span2metrics.config.notes import notes
 from span2metrics.config.scalars import Endpoint
 from span2metrics.config.schema import schema
 
@@ -37,5 +38,6 @@ __all__ = [
     "compile_plan",
     "dump",
     "load",
+    "notes",
     "schema",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from span2metrics import names
 from span2metrics.config.labels import label_of, sanitised, sources_of
 from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel
-from span2metrics.engine import plan
+from span2metrics.engine import exponential, plan
 from span2metrics.engine.plan import Dialect, Plan, Source
 
 
@@ -24,6 +24,9 @@ def compile_plan(config: Config) -> Plan:
         namespace=metrics.namespace,
         unit=metrics.unit,
         bounds_ns=metrics.buckets or _usual_bounds(metrics.dialects),
+        histograms=metrics.histograms,
+        native_schema=exponential.schema_of(metrics.native.factor),
+        native_max_buckets=metrics.native.max_buckets,
         dimensions=_dimensions(metrics.dimensions),
         calls_dimensions=_dimensions(metrics.calls.dimensions),
         duration_dimensions=_dimensions(metrics.duration.dimensions),

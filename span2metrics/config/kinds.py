@@ -17,6 +17,7 @@ from span2metrics.config import scalars
 from span2metrics.config.reading import ReadError, Value, quoted
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 #: What YAML and JSON can hold.
 Plain = Any
 Schema = dict[str, Any]
@@ -182,13 +183,13 @@ class Size(Parsed[int]):
 
 
 class Whole(Parsed[int]):
-    """A whole number, within bounds."""
+    """A whole number, within bounds; `why` ends what is said of one that is not."""
 
     expected = "a whole number such as 8"
     pattern = "[0-9]{1,18}"
 
-    def __init__(self, low: int, high: int) -> None:
-        self.low, self.high = low, high
+    def __init__(self, low: int, high: int, why: str = "") -> None:
+        self.low, self.high, self.why = low, high, why
 
     def read(self, value: Value) -> int:
         value.insist(self.expected, "text", "integer")
@@ -197,7 +198,7 @@ class Whole(Parsed[int]):
     def parse(self, text: str) -> int:
         if not re.fullmatch(self.pattern, text):
             raise ValueError("is not a whole number; write digits alone, such as 8")
-        return _bounded(int(text), self.low, self.high, str)
+        return _bounded(int(text), self.low, self.high, str, self.why)
 
     def show(self, value: int) -> Plain:
         return value
@@ -205,6 +206,32 @@ class Whole(Parsed[int]):
     def schema(self, definitions: Definitions) -> Schema:
         integer = {"type": "integer", "minimum": self.low, "maximum": self.high}
         return {"anyOf": [integer, *super().schema(definitions)["anyOf"]]}
+
+
+class Number(Parsed[float]):
+    """A decimal number, within bounds."""
+
+    expected = "a number such as 1.1"
+    pattern = r"[0-9]{1,18}(\.[0-9]{1,18})?"
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def read(self, value: Value) -> float:
+        value.insist(self.expected, "text", "integer", "number")
+        return super().read(value)
+
+    def parse(self, text: str) -> float:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError("is not a number; write digits and at most one point, such as 1.1")
+        return _bounded(float(text), self.low, self.high, "{:g}".format)
+
+    def show(self, value: float) -> Plain:
+        return value
+
+    def schema(self, definitions: Definitions) -> Schema:
+        number = {"type": "number", "minimum": self.low, "maximum": self.high}
+        return {"anyOf": [number, *super().schema(definitions)["anyOf"]]}
 
 
 class Nanoseconds(Parsed[int]):
@@ -239,9 +266,9 @@ class Seconds(Parsed[float]):
         return self.exact.show(round(value * scalars.NS_PER_SECOND))
 
 
-def _bounded(value: int, low: int, high: int, form: Callable[[int], str | int]) -> int:
+def _bounded(value: N, low: N, high: N, form: Callable[[N], str | int], why: str = "") -> N:
     if not low <= value <= high:
-        raise ValueError(f"is out of bounds; write {form(low)} to {form(high)}")
+        raise ValueError(f"is out of bounds; write {form(low)} to {form(high)}{why}")
     return value
 
 

@@ -1,7 +1,8 @@
 """The configuration: what can be set, its default, and why that is the default.
 
-Frozen dataclasses, one a section of the file.  This is the only place that has a default or describes a key; the
-loader, the dump and the JSON Schema are made from these declarations, and the reference file is held against them.
+Frozen dataclasses, one a section of the file; those of the receivers are in `receivers`.  No other place has a default
+or describes a key; the loader, the dump and the JSON Schema are made from these declarations, and the reference file is
+held against them.
 Durations are float seconds, bucket bounds integer nanoseconds, sizes integer bytes; `auto` is None.  Rules between
 settings are in `rules`.
 """
@@ -20,16 +21,11 @@ from span2metrics.config.forms import (
     DAY,
     DROPPED,
     GIB,
-    HEADER,
     KIB,
     LABEL,
-    MIB,
     MOST_BUCKETS,
     NAMESPACE,
-    ORIGIN,
     PAGE_PATH,
-    REQUEST_PATH,
-    REQUEST_SIZE,
     TIB,
 )
 from span2metrics.config.kinds import (
@@ -40,15 +36,18 @@ from span2metrics.config.kinds import (
     Flag,
     ListOf,
     Nanoseconds,
+    Number,
     Or,
-    Seconds,
     Size,
     Text,
     Whole,
 )
+from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Keepalive, Otlp, Receivers
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
 from span2metrics.config.section import Entry, Section, setting
-from span2metrics.engine.plan import Dialect, Plan, Source, Unit
+from span2metrics.engine.exponential import FEWEST_BUCKETS
+from span2metrics.engine.exponential import MOST_BUCKETS as MOST_NATIVE
+from span2metrics.engine.plan import Dialect, Histograms, Plan, Source, Unit
 
 __all__ = [
     "Calls",
@@ -63,6 +62,7 @@ __all__ = [
     "Keepalive",
     "Limits",
     "Metrics",
+    "Native",
     "Otlp",
     "Receivers",
     "ResourceLabel",
@@ -70,95 +70,6 @@ __all__ = [
 ]
 
 ENGINE = Plan()
-
-
-@dataclass(frozen=True, slots=True)
-class Keepalive:
-    max_connection_age: float | None = setting(
-        Or(Seconds(1, 24 * DAY), None),
-        None,
-        "Close a connection after this time, so that clients spread over new replicas. null: never, because a single "
-        "replica gains nothing from it.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class GrpcReceiver:
-    endpoint: Endpoint = setting(
-        Address(),
-        Endpoint("localhost", 4317),
-        "Where to listen: host:port, or :port for all interfaces. Only this machine unless told otherwise, because "
-        "whoever can connect can make series. 4317 is the port that SDKs try.",
-    )
-    max_request_size: int | None = setting(
-        Or(REQUEST_SIZE, "auto"),
-        None,
-        "Largest request, after decompression; a larger one is refused. auto: 64MiB, or an eighth of the container's "
-        "memory limit where that is less, so that no request can fill the memory.",
-    )
-    keepalive: Keepalive = setting(Section(Keepalive), Keepalive(), "How long connections live.")
-
-
-@dataclass(frozen=True, slots=True)
-class Cors:
-    allowed_origins: tuple[str, ...] = setting(
-        Distinct(ORIGIN, least=1),
-        (),
-        "Origins whose pages may send spans, such as https://app.example.com; * is any. None by default: a browser "
-        "lets no other page send.",
-        required=True,
-    )
-    allowed_headers: tuple[str, ...] = setting(
-        Distinct(HEADER),
-        (),
-        "Headers that such a request may have besides Content-Type and Content-Encoding, which every exporter sends.",
-    )
-    max_age: float = setting(
-        Seconds(0, DAY),
-        7200.0,
-        "How long a browser may remember the answer. 2h is the most that Chromium honours.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class HttpReceiver:
-    endpoint: Endpoint = setting(
-        Address(),
-        Endpoint("localhost", 4318),
-        "Where to listen, as for grpc. 4318 is the port that SDKs try.",
-    )
-    path: str = setting(REQUEST_PATH, "/v1/traces", "Path of the POST. The one that SDKs append to their endpoint.")
-    max_request_size: int | None = setting(
-        Or(REQUEST_SIZE, "auto"), None, "Largest request, after decompression, as for grpc."
-    )
-    max_json_size: int = setting(
-        REQUEST_SIZE,
-        8 * MIB,
-        "Largest request in JSON, after decompression. Less than for protobuf, because parsed JSON takes many times "
-        "its size in memory.",
-    )
-    cors: Cors | None = setting(
-        Or(Section(Cors), None), None, "Lets pages of other origins send spans from a browser. null: none may."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Otlp:
-    SHAPE: ClassVar[dict[str, Any]] = {
-        "not": {"properties": {"grpc": {"type": "null"}, "http": {"type": "null"}}, "required": ["grpc", "http"]}
-    }
-
-    grpc: GrpcReceiver | None = setting(
-        Or(Section(GrpcReceiver), None), GrpcReceiver(), "OTLP over gRPC. null switches it off."
-    )
-    http: HttpReceiver | None = setting(
-        Or(Section(HttpReceiver), None), HttpReceiver(), "OTLP over HTTP, protobuf and JSON. null switches it off."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Receivers:
-    otlp: Otlp = setting(Section(Otlp), Otlp(), "OTLP, the protocol of OpenTelemetry. At least one of the two is on.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +173,24 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class Native:
+    factor: float = setting(
+        Number(1.003, 65536),
+        1.1,
+        "A bucket's upper bound is at most so many times its lower one; of the resolutions that Prometheus has, the "
+        "coarsest that does it is taken. 1.1 gives 1.0905: quantiles are then at most 9 % off. No resolution is finer "
+        "than 1.003, and none coarser than 65536.",
+    )
+    max_buckets: int = setting(
+        Whole(FEWEST_BUCKETS, MOST_NATIVE, "; five of the coarsest buckets hold every duration there can be"),
+        ENGINE.native_max_buckets,
+        "Populated buckets that a histogram may have; before it has more, two neighbours become one, all over the "
+        "histogram. 160 are durations from 1ms to 17min at the default factor. At least 8, because Prometheus' "
+        "coarsest buckets are so few for all durations that there can be; at most 1000.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     dialects: tuple[Dialect, ...] = setting(
         Distinct(Choice("a dialect", {dialect.value: dialect for dialect in Dialect}), least=1),
@@ -282,12 +211,21 @@ class Metrics:
         "Unit of the durations in dialect otel, s or ms, and the end of their name. Seconds, as Prometheus has it; the "
         "connector's own default is ms.",
     )
+    histograms: Histograms = setting(
+        Choice("a kind of histogram", {histograms.value: histograms for histograms in Histograms}),
+        ENGINE.histograms,
+        "Which buckets the durations have: classic those of `buckets`, native Prometheus' native histograms, or both. "
+        "Only protobuf can show native ones; in other formats native leaves +Inf, sum and count. Classic, because "
+        "dashboards and Prometheus' own defaults expect them.",
+    )
+    native: Native = setting(Section(Native), Native(), "The native histograms, where there are any.")
     buckets: tuple[int, ...] | None = setting(
         Or(Ascending(BOUND, least=1, most=MOST_BUCKETS), "auto"),
         None,
         "Upper bounds of the duration's buckets in all dialects, inclusive, ascending, at most 64; +Inf is always "
         "there. auto: the connector's, which are the example, or Tempo's with dialect tempo alone, 2ms and so on twice "
-        "the last up to 16.384s; so that old and new series can be compared.",
+        "the last up to 16.384s; so that old and new series can be compared. With histograms: native they only say "
+        "which spans become exemplars: one for each of them.",
     )
     dimensions: tuple[Dimension, ...] = setting(
         DIMENSIONS,

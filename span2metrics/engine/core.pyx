@@ -10,10 +10,11 @@ One extension module in a few files, each textually included below and each one 
     keys        known raw keys, in two generations bounded in bytes
     series      the counters themselves, by rendered label text
     exemplars   the span that stands for a bucket
+    native      the populated buckets of native histograms
     contexts    what a resource and a scope say of their spans
     spans       the walk over a request, into scratch rows
     exposition  a page of the span families as text
-    messages    the same page as protobuf
+    messages    the same page as protobuf; native_messages what it says of native histograms
 
 A request is read into scratch (`Walk`); only when all of it is valid are contexts kept, series born and spans counted,
 so that a malformed request changes nothing.  Nothing here reads a clock or the configuration: readings of the clocks
@@ -26,7 +27,7 @@ Sources: the protobuf encoding specification and upb's decoder (limits of tags, 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy, memmove, memset
 
@@ -35,7 +36,8 @@ import types
 from json.encoder import encode_basestring
 
 from span2metrics import names
-from span2metrics.engine.dialects import views
+from span2metrics.engine import exponential
+from span2metrics.engine.dialects import units, views
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.plan import Format
 from span2metrics.engine.policy import Context, Policy
@@ -48,10 +50,12 @@ include "hashing.pyx"
 include "values.pyx"
 include "keys.pyx"
 include "exemplars.pyx"
+include "native.pyx"
 include "series.pyx"
 include "contexts.pyx"
 include "spans.pyx"
 include "exposition.pyx"
+include "native_messages.pyx"
 include "messages.pyx"
 
 
@@ -80,8 +84,9 @@ cdef class Engine:
         self.policy = Policy(plan)
         self.contexts = Contexts(self.policy, plan)
         self.keys = Keys(plan.raw_key_bytes)
-        self.calls = SeriesTable(plan.bounds_ns)
-        self.durations = SeriesTable(plan.bounds_ns) if self.policy.split else self.calls
+        natives = Natives(plan, units(plan) if plan.histograms.native else ())
+        self.calls = SeriesTable(plan, natives)
+        self.durations = SeriesTable(plan, natives) if self.policy.split else self.calls
         self.walk = Walk(self.contexts, self.keys, self.policy, plan)
         self.page = Page(plan, self.policy.statuses, self.calls, self.durations)
         self.message_page = MessagePage(self.page)

@@ -38,6 +38,11 @@ def views(plan: Plan) -> tuple[View, ...]:
     return tuple(shown.values())
 
 
+def units(plan: Plan) -> tuple[int, ...]:
+    """The units in which durations are shown, in nanoseconds; each once."""
+    return tuple({view.unit.nanoseconds: None for view in views(plan) if view.shows == names.DURATION})
+
+
 def views_of(dialects: Iterable[Dialect], namespace: str, unit: Unit) -> Iterator[View]:
     """The families of each dialect; `namespace` and `unit` are those of `otel`."""
     for dialect in dialects:

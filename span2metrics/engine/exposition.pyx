@@ -96,6 +96,7 @@ cdef class View:
     cdef double* uppers             # upper bounds of the buckets, in the unit
     cdef Piece* bounds              # `le="0.002"} `, …, `le="+Inf"} `
     cdef uint64_t unit              # nanoseconds
+    cdef uint32_t scale             # number of its native buckets
     cdef int decimals
     cdef size_t line_room           # of a line, its text apart
 
@@ -115,6 +116,7 @@ cdef class View:
             self.service = self.piece(view.service)
             self.renamed = len(names.SERVICE_NAME)
         self.unit = view.unit.nanoseconds
+        self.scale = table.natives.of_unit(self.unit)
         self.decimals = len(str(self.unit)) - 1
         self.make_bounds(plan.bounds_ns)
         self.line_room = self.created.size + 3 * NUMBER_ROOM + 256
@@ -208,10 +210,10 @@ cdef class Page:
         return buffer.written(at)
 
     cdef int put_duration(self, Buffer buffer, View view, Style* style, Series* series) except -1:
-        """Buckets, sum and count."""
+        """Buckets, of which a native histogram has but the last, sum and count."""
         cdef uint64_t* words = self.durations.histogram(series)
         cdef Exemplar* exemplars[MOST_BUCKETS]
-        cdef Piece* bounds = view.bounds
+        cdef Piece* bounds = view.bounds + self.durations.bound_count + 1 - self.durations.bucket_count
         cdef bint fresh = is_fresh(style, words[BORN])
         cdef bint shown = style.exemplars and not fresh and series.exemplars != 0
         cdef uint64_t count = 0
@@ -224,7 +226,7 @@ cdef class Page:
         start = at = buffer.reserve((self.durations.bound_count + 4) * (view.line_room + series.size))
         at = self.put_labels(put(put_piece(at, &view.bucket), b"{", 1), view, series)
         same = at - start                   # what all bucket lines begin with
-        for i in range(self.durations.bound_count + 1):
+        for i in range(self.durations.bucket_count):
             if not fresh:
                 count += words[BUCKETS + i]
             if i:
@@ -239,9 +241,12 @@ cdef class Page:
         return buffer.written(at)
 
     cdef inline void spread(self, Exemplar** buckets, uint32_t number) noexcept:
-        """A series' exemplars by bucket."""
+        """A series' exemplars by bucket; the last one where there is one for all."""
         cdef Exemplar* exemplar
         memset(buckets, 0, (self.durations.bound_count + 1) * sizeof(Exemplar*))
+        if not self.durations.classic:
+            buckets[0] = self.durations.exemplars.latest(number)
+            return
         while number:
             exemplar = self.durations.exemplars.at(number)
             buckets[exemplar.bucket] = exemplar

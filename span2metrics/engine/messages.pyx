@@ -23,6 +23,11 @@ cdef inline char* put_varint(char* at, uint64_t number) noexcept nogil:
     return at + 1
 
 
+cdef inline char* put_field(char* at, char tag, uint64_t number) noexcept nogil:
+    at[0] = tag
+    return put_varint(at + 1, number)
+
+
 cdef inline char* put_double(char* at, char tag, double number) noexcept nogil:
     at[0] = tag
     memcpy(at + 1, &number, 8)      # little-endian, as is every machine that this is built for
@@ -85,9 +90,12 @@ cdef char* put_exemplar(char* at, char tag, Exemplar* exemplar, uint64_t unit) e
 cdef class MessagePage:
     cdef Page page                  # what is shown, and in which style
     cdef Buffer labels              # scratch
+    cdef Buffer body
+    cdef NativeWriter native
 
     def __cinit__(self, Page page):
-        self.page, self.labels = page, Buffer()
+        self.page, self.labels, self.body = page, Buffer(), Buffer()
+        self.native = NativeWriter(page.durations.natives)
 
     def chunks(self, format, now):
         """Chunks of at most CHUNK_BYTES, some of them empty."""
@@ -168,32 +176,47 @@ cdef class MessagePage:
         return metric.written(put_message(metric.reserve(METRIC_ROOM), 0x1A, body, end - body))
 
     cdef int put_histogram(self, Buffer metric, View view, Style* style, Series* series) except -1:
+        """Buckets, native ones too where there are any, sum and count."""
+        cdef SeriesTable table = self.page.durations
+        cdef uint64_t* words = table.histogram(series)
+        cdef Buffer body = self.body
+        cdef bint fresh = is_fresh(style, words[BORN])
+        cdef bint shown = style.exemplars and not fresh and series.exemplars != 0
+        cdef uint64_t count = 0 if fresh else words[BUCKETS]
+        cdef char* at
+        body.used = 0
+        if table.classic:
+            count = self.put_buckets(body, view, series, fresh, shown)
+        at = put_field(body.reserve(METRIC_ROOM), 0x08, count)
+        at = put_double(at, 0x11, 0 if fresh else in_unit(words[0], words[1], view.unit))
+        body.written(put_timestamp(at, 0x7A, words[BORN]))
+        if table.natives.count:
+            self.native.write(body, <Native*>words[table.blocks + view.scale], fresh)
+            if shown:
+                self.native.put_exemplars(body, table.exemplars, series.exemplars, view.unit)
+        return metric.written(put_message(metric.reserve(body.used + 16), 0x3A, body.data, body.used))
+
+    cdef uint64_t put_buckets(self, Buffer body, View view, Series* series, bint fresh, bint shown) except? 1:
+        """Those of the bounds; returns the count of the last one."""
         cdef SeriesTable table = self.page.durations
         cdef uint64_t* words = table.histogram(series)
         cdef Exemplar* exemplars[MOST_BUCKETS]
-        cdef char body[MOST_BUCKETS * BUCKET_ROOM + METRIC_ROOM]
         cdef char bucket[BUCKET_ROOM]
-        cdef char* at = body
+        cdef char* at = body.reserve(table.bucket_count * BUCKET_ROOM)
         cdef char* end
-        cdef bint fresh = is_fresh(style, words[BORN])
-        cdef bint shown = style.exemplars and not fresh and series.exemplars != 0
         cdef uint64_t count = 0
         cdef uint32_t i
         if shown:
             self.page.spread(exemplars, series.exemplars)
-        for i in range(table.bound_count + 1):
+        for i in range(table.bucket_count):
             if not fresh:
                 count += words[BUCKETS + i]
-            bucket[0] = 0x08
-            end = put_double(put_varint(bucket + 1, count), 0x11, view.uppers[i])
+            end = put_double(put_field(bucket, 0x08, count), 0x11, view.uppers[i])
             if shown and exemplars[i] is not NULL:
                 end = put_exemplar(end, 0x1A, exemplars[i], view.unit)
             at = put_message(at, 0x1A, bucket, end - bucket)
-        at[0] = 0x08
-        at = put_varint(at + 1, count)
-        at = put_double(at, 0x11, 0 if fresh else in_unit(words[0], words[1], view.unit))
-        at = put_timestamp(at, 0x7A, words[BORN])
-        return metric.written(put_message(metric.reserve(at - body + 16), 0x3A, body, at - body))
+        body.written(at)
+        return count
 
 
 def pieces(bytes head, Buffer metrics):

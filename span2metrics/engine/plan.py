@@ -56,6 +56,22 @@ class Dialect(enum.Enum):
     TEMPO = "tempo"
 
 
+class Histograms(enum.Enum):
+    """Which buckets durations have: those of the bounds, or Prometheus' native ones, which only protobuf can show."""
+
+    CLASSIC = "classic"
+    NATIVE = "native"
+    BOTH = "both"
+
+    @property
+    def classic(self) -> bool:
+        return self is not Histograms.NATIVE
+
+    @property
+    def native(self) -> bool:
+        return self is not Histograms.CLASSIC
+
+
 class Escaping(enum.Enum):
     """How names that Prometheus did not always allow are shown; the value is the one of `escaping=`."""
 
@@ -131,6 +147,10 @@ class Plan:
     errors_zero            each calls series has a sibling with status ERROR, shown at 0 until its first error
     errors_zero_drop       labels that such a sibling does not carry
     bounds_ns              inclusive upper bounds of the buckets, ascending, nanoseconds, without +Inf; at most 64
+    histograms             whether durations have buckets of `bounds_ns`, native ones, or both; without the former the
+                           bounds still say which spans are exemplars
+    native_schema          of native histograms: growth of a bucket is 2^(2^-schema), -4 to 8; lowered where it must be
+    native_max_buckets     that such a histogram may have populated, the zero bucket apart; 8 to 1000
     exemplars              formats that can carry them show, for each bucket, the span that ended last
     created                OpenMetrics pages say when each series began (`_created`)
     zero_first_ns          nanoseconds for which a series that is born is shown at 0; 0: not at all
@@ -142,6 +162,9 @@ class Plan:
     namespace: str = names.NAMESPACE
     unit: Unit = Unit.SECONDS
     bounds_ns: tuple[int, ...] = DEFAULT_BOUNDS_NS
+    histograms: Histograms = Histograms.CLASSIC
+    native_schema: int = 3
+    native_max_buckets: int = 160
     dimensions: tuple[Dimension, ...] = ()
     calls_dimensions: tuple[Dimension, ...] = ()
     duration_dimensions: tuple[Dimension, ...] = ()

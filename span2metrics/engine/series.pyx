@@ -23,7 +23,7 @@ cdef enum:
     CHUNK_BITS = 8
     CHUNK = 256             # records in a chunk
     BORN = 2                # words of a histogram: low and high of its sum, then when it was born …
-    BUCKETS = 3             # … and its buckets
+    BUCKETS = 3             # … its buckets, and the addresses of its native blocks
     NO_SERIES = 0xFFFFFFFF
 
 
@@ -38,14 +38,23 @@ cdef class SeriesTable:
     cdef uint32_t words             # of a histogram
     cdef uint32_t bound_count
     cdef uint64_t* bounds           # inclusive, ascending, nanoseconds
+    cdef bint classic               # whether a histogram has a bucket for each, or one for all
+    cdef uint32_t bucket_count
+    cdef Natives natives
+    cdef uint32_t blocks            # the word with the address of the first native block
     cdef uint32_t* order            # series in the order of their label texts …
     cdef uint32_t ordered           # … of which so many are in it
     cdef uint32_t order_room
 
-    def __cinit__(self, tuple bounds_ns):
+    def __cinit__(self, plan, Natives natives):
         cdef uint32_t i
+        cdef tuple bounds_ns = plan.bounds_ns
         self.bound_count = len(bounds_ns)
-        self.words = BUCKETS + self.bound_count + 1
+        self.classic = plan.histograms.classic
+        self.bucket_count = self.bound_count + 1 if self.classic else 1
+        self.natives = natives
+        self.blocks = BUCKETS + self.bucket_count
+        self.words = self.blocks + natives.count
         self.bounds = <uint64_t*>reallocated(NULL, (self.bound_count + 1) * sizeof(uint64_t))
         for i in range(self.bound_count):
             self.bounds[i] = bounds_ns[i]
@@ -58,6 +67,7 @@ cdef class SeriesTable:
             self.release(self.at(i).text)
         for i in range(chunks_of(self.count)):
             PyMem_RawFree(self.series[i])
+        self.release_blocks()
         for i in range(chunks_of(self.histogram_count)):
             PyMem_RawFree(self.histograms[i])
         PyMem_RawFree(self.series)
@@ -68,6 +78,14 @@ cdef class SeriesTable:
 
     cdef inline Series* at(self, uint32_t number) noexcept:
         return &self.series[number >> CHUNK_BITS][number & (CHUNK - 1)]
+
+    cdef void release_blocks(self) noexcept:
+        cdef uint32_t i, j
+        cdef uint64_t* words
+        for i in range(self.histogram_count if self.words > self.blocks else 0):
+            words = self.histograms[i >> CHUNK_BITS] + (i & (CHUNK - 1)) * self.words
+            for j in range(self.blocks, self.words):
+                PyMem_RawFree(<void*>words[j])
 
     cdef inline uint64_t* histogram(self, Series* series) noexcept:
         """Words of a series' histogram; it must have one."""
@@ -139,7 +157,9 @@ cdef class SeriesTable:
         words[0] += duration
         words[1] += words[0] < duration
         bucket = self.bucket(duration)
-        words[BUCKETS + bucket] += 1
+        words[BUCKETS + (bucket if self.classic else 0)] += 1
+        if self.words > self.blocks:
+            self.natives.observe(words + self.blocks, duration)
         if shown:
             self.exemplars.offer(&series.exemplars, bucket, row)
         return 0

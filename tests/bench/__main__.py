@@ -18,6 +18,7 @@ from tests.bench.table import Row, print_heading, print_row
 def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]:
     rounds = options.rounds
     yield "engine", engine.consume_rows(rounds * 3)
+    yield "engine, native histograms", engine.native_rows(rounds * 3)
     yield "engine, keys that were never seen", engine.unseen_rows(rounds)
     yield "engine, memory", memory.rows()
     yield "formats", engine.json_rows(rounds)

@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import Dimension, Format, Now, Plan
+from span2metrics.engine.plan import Dialect, Dimension, Format, Histograms, Now, Plan
 from span2metrics.formats.otlp_json import to_request
 from tests.bench.requests import EPOCH_NS, Builder, Shape
 from tests.bench.table import Row, alternated, cpu_of
@@ -21,6 +21,14 @@ ROUTE, METHOD, STATUS, ADDRESS = (
     Dimension(name.replace(".", "_"), (name,))
     for name in ("http.route", "http.request.method", "http.response.status_code", "server.address")
 )
+#: Plans whose histograms are not the classic ones alone; two units cost two sets of native buckets.
+NATIVE = {
+    "native histograms": Plan(dimensions=(ROUTE, METHOD), histograms=Histograms.NATIVE),
+    "both histograms": Plan(dimensions=(ROUTE, METHOD), histograms=Histograms.BOTH),
+    "both histograms in s and ms": Plan(
+        dimensions=(ROUTE, METHOD), histograms=Histograms.BOTH, dialects=(Dialect.OTEL, Dialect.JAEGER)
+    ),
+}
 DIMENSIONS = {0: (), 2: (ROUTE, METHOD), 4: (ROUTE, METHOD, STATUS, ADDRESS)}
 
 
@@ -37,6 +45,21 @@ def consume_rows(rounds: int) -> Iterator[Row]:
         )
         most = 0.45 if count == 2 else None
         yield Row(f"consume, {count} dimensions", ours / spans * 1e6, "us/span", ratio, "FromString", most)
+
+
+def native_rows(rounds: int) -> Iterator[Row]:
+    requests = Builder(Shape()).requests(100)
+    classic = Engine(Plan(dimensions=DIMENSIONS[2]))
+    fill(classic, requests)
+    for what, plan in NATIVE.items():
+        engine = Engine(plan)
+        fill(engine, requests)
+        ours, _, ratio = alternated(
+            lambda engine=engine: cpu_of(lambda: fill(engine, requests)),
+            lambda: cpu_of(lambda: fill(classic, requests)),
+            rounds,
+        )
+        yield Row(f"consume, 2 dimensions, {what}", ours / (100 * 512) * 1e6, "us/span", ratio, "classic histograms")
 
 
 def unseen_rows(rounds: int) -> Iterator[Row]:
