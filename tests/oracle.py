@@ -19,7 +19,7 @@ from typing import Any
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from span2metrics.engine.plan import Dimension, Format, Now, Plan, Source
+from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
 from tests.oracle_page import (
     TEXTS,
     Exemplar,
@@ -28,9 +28,11 @@ from tests.oracle_page import (
     Model,
     Numbers,
     Pairs,
+    Shown,
     Span,
     histogram,
     read_page,
+    shown,
     write_page,
 )
 from tests.payloads import NOW
@@ -268,10 +270,17 @@ class Oracle:
             labels: (buckets, total / unit, count) for labels, (buckets, total, count) in self.durations().items()
         }
 
-    def page(self, format: Format, now: Now = NOW) -> bytes:
+    def page(self, format: Format, now: Now = NOW, escaping: Escaping = Escaping.UNDERSCORES) -> bytes:
         """The page of the span families, without the format's trailer."""
+        return write_page(self._model(), format, now, escaping)
+
+    def shown(self, *, rich: bool, now: Now = NOW, escaping: Escaping = Escaping.UNDERSCORES) -> list[Shown]:
+        """The families of that page; `rich` with what older formats cannot carry."""
+        return list(shown(self._model(), rich, now, escaping))
+
+    def _model(self) -> Model:
         counters = {"calls": self._all_calls(), "size": dict(self._sizes)}
-        return write_page(Model(self.plan, counters, self._timed, self._durations, self._born), format, now)
+        return Model(self.plan, counters, self._timed, self._durations, self._born)
 
 
 def _places(request: Any) -> Iterator[_Place]:

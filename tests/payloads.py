@@ -246,11 +246,18 @@ _sources = st.lists(st.sampled_from(Source), min_size=1, max_size=3, unique=True
 _names = st.lists(_attribute_names, min_size=1, max_size=3, unique=True).map(tuple)
 
 
+#: With the label in place of the x.
+_UTF8_NAMES = ("", "x.é", '"x', "x\\", "\n= x,}{#😀\0", " x ", "\\n x", 'x="",')
+
+
 def _dimensions(labels: Sequence[str], sources: st.SearchStrategy[Any] = _sources) -> st.SearchStrategy[Any]:
-    """Up to all of the labels, each with attributes and places of its own."""
-    one = st.tuples(_names, sources, st.sampled_from(["", "", "none"]))
+    """Up to all of the labels, each with attributes, places and perhaps a UTF-8 name of its own."""
+    one = st.tuples(_names, sources, st.sampled_from(["", "", "none"]), st.sampled_from(_UTF8_NAMES))
     return st.lists(one, max_size=len(labels)).map(
-        lambda drawn: tuple(Dimension(label, *rest) for label, rest in zip(labels, drawn, strict=False))
+        lambda drawn: tuple(
+            Dimension(label, *rest, utf8.replace("x", label))
+            for label, (*rest, utf8) in zip(labels, drawn, strict=False)
+        )
     )
 
 

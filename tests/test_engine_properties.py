@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, given, settings
 
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import MS, Dimension, Format, Now, Plan, Source
+from span2metrics.engine.plan import MS, Dimension, Escaping, Format, Now, Plan, Source
 from span2metrics.engine.stats import Outcome
 from tests.oracle import TEXTS, Oracle
 from tests.payloads import ERROR, NOW, SERVER, Placed, backwards, placed_spans, plans, request
@@ -22,8 +23,12 @@ ENGINE = settings(
 )
 
 
-def page(engine: Engine, format: Format, now: Now = NOW) -> bytes:
-    return b"".join(engine.render(format, now))
+#: Pages that the oracle writes.
+PAGES = list(itertools.product(TEXTS, Escaping))
+
+
+def page(engine: Engine, format: Format, now: Now = NOW, escaping: Escaping = Escaping.UNDERSCORES) -> bytes:
+    return b"".join(engine.render(format, now, escaping))
 
 
 def later(seconds: float) -> Now:
@@ -31,8 +36,8 @@ def later(seconds: float) -> Now:
 
 
 def assert_equal(engine: Engine, model: Oracle, now: Now = NOW) -> None:
-    for format in TEXTS:
-        assert page(engine, format, now) == model.page(format, now)
+    for format, escaping in PAGES:
+        assert page(engine, format, now, escaping) == model.page(format, now, escaping)
     stats = engine.stats()
     assert Counter(stats.anomalies) == model.anomalies
     assert Counter(stats.truncated) == model.truncated

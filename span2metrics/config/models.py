@@ -210,7 +210,9 @@ class Dimension:
         "Several attributes instead of one: the first that has a value, each looked for in all places before the next.",
     )
     label: str = setting(
-        LABEL, "", "Name of the label. Without it, the (first) attribute's; what a label cannot have becomes _."
+        LABEL,
+        "",
+        "Name of the label. Without it, the (first) attribute's; what a label cannot have becomes _ (see utf8_names).",
     )
     default: str = setting(
         Text("text"), "", "Value where no attribute has one. Without it, the series has no such label."
@@ -233,7 +235,9 @@ class ResourceLabel:
 
     name: str = setting(ATTRIBUTE, "", "The attribute of the resource.", required=True)
     label: str = setting(
-        LABEL, "", "Name of the label. Without it, the attribute's; what a label cannot have becomes _."
+        LABEL,
+        "",
+        "Name of the label. Without it, the attribute's; what a label cannot have becomes _ (see utf8_names).",
     )
     default: str = setting(
         Text("text"), "", "Value where the attribute is absent. Without it, the series has no such label."
@@ -321,6 +325,13 @@ class Metrics:
         ("http.response.status_code", "error.type", "rpc.grpc.status_code"),
         "Dimensions that such a series does not carry, by attribute or label. Those that say how a call ended: no "
         "error ends like the success beside it.",
+    )
+    utf8_names: bool = setting(
+        Flag(),
+        False,
+        "Show labels that are named after attributes, or given a name that needs it, as they are (http.route, not "
+        "http_route) to scrapers that ask for escaping=allow-utf-8; all others see underscores. Off, because queries, "
+        "rules and dashboards written for one do not find the other.",
     )
     exemplars: bool = setting(
         Flag(),

@@ -12,6 +12,7 @@ One extension module in a few files, each textually included below and each one 
     exemplars   the span that stands for a bucket
     contexts    what a resource and a scope say of their spans
     spans       the walk over a request, into scratch rows
+    spelling    what labels are called where UTF-8 names are allowed
     exposition  a page of the span families as text
     messages    the same page as protobuf
 
@@ -28,7 +29,7 @@ from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport qsort
-from libc.string cimport memcmp, memcpy, memmove, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 import secrets
 import types
@@ -37,8 +38,8 @@ from json.encoder import encode_basestring
 from span2metrics import names
 from span2metrics.engine.dialects import views
 from span2metrics.engine.messages import head_of
-from span2metrics.engine.plan import Format
-from span2metrics.engine.policy import Context, Policy
+from span2metrics.engine.plan import Escaping, Format
+from span2metrics.engine.policy import Context, Policy, quoted
 from span2metrics.engine.stats import Outcome, Stats
 from span2metrics.engine.text import base64_text, bound_text, cut, double_text
 from span2metrics.errors import DecodeError
@@ -51,6 +52,7 @@ include "exemplars.pyx"
 include "series.pyx"
 include "contexts.pyx"
 include "spans.pyx"
+include "spelling.pyx"
 include "exposition.pyx"
 include "messages.pyx"
 
@@ -201,8 +203,8 @@ cdef class Engine:
         self.keys.put(<const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), target)
         return 0
 
-    def render(self, format, now):
-        return (self.message_page if format is Format.PROTOBUF else self.page).chunks(format, now)
+    def render(self, format, now, escaping=Escaping.UNDERSCORES):
+        return (self.message_page if format is Format.PROTOBUF else self.page).chunks(format, now, escaping)
 
     def stats(self):
         return Stats(

@@ -27,6 +27,11 @@ cdef struct Piece:
     size_t size
 
 
+cdef inline Piece piece_of(bytes text) noexcept:
+    """Points into the bytes, which somebody else keeps."""
+    return Piece(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+
+
 cdef inline char* put(char* at, const char* text, size_t size) noexcept nogil:
     memcpy(at, text, size)
     return at + size
@@ -98,8 +103,9 @@ cdef class View:
     cdef uint64_t unit              # nanoseconds
     cdef int decimals
     cdef size_t line_room           # of a line, its text apart
+    cdef Spellings spellings        # None: labels are shown as they are stored
 
-    def __cinit__(self, view, plan, SeriesTable table):
+    def __cinit__(self, view, plan, SeriesTable table, Spellings spellings):
         name = view.family.name
         self.table = table
         self.texts = []
@@ -118,6 +124,9 @@ cdef class View:
         self.decimals = len(str(self.unit)) - 1
         self.make_bounds(plan.bounds_ns)
         self.line_room = self.created.size + 3 * NUMBER_ROOM + 256
+        self.spellings = spellings
+        if spellings is not None:
+            self.line_room += spellings.growth
 
     def __dealloc__(self):
         PyMem_RawFree(self.bounds)
@@ -137,13 +146,14 @@ cdef class View:
     cdef Piece piece(self, str text) except *:
         cdef bytes encoded = text.encode()
         self.texts.append(encoded)
-        return Piece(PyBytes_AS_STRING(encoded), PyBytes_GET_SIZE(encoded))
+        return piece_of(encoded)
 
 
 cdef class Page:
     cdef SeriesTable calls
     cdef SeriesTable durations
     cdef tuple views
+    cdef tuple utf8_views                   # the same, with names as they are where UTF-8 is allowed
     cdef list texts
     cdef Piece statuses[LAST_STATUS + 1]    # `status_code="…",` by number
     cdef bint created
@@ -156,14 +166,23 @@ cdef class Page:
         self.durations = durations
         self.created = plan.created
         self.zero_first = plan.zero_first_ns
-        self.views = tuple(
-            [View(view, plan, durations if view.shows == names.DURATION else calls) for view in views(plan)]
-        )
+        self.views, self.utf8_views = self.views_of(plan, False), self.views_of(plan, True)
         self.texts = [text.encode() for text in statuses]
         for i, text in enumerate(self.texts):
-            self.statuses[i] = Piece(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+            self.statuses[i] = piece_of(text)
 
-    def chunks(self, format, now):
+    cdef tuple views_of(self, plan, bint utf8):
+        return tuple([
+            View(
+                view,
+                plan,
+                self.durations if view.shows == names.DURATION else self.calls,
+                spellings_of(plan, view.shows) if utf8 else None,
+            )
+            for view in views(plan)
+        ])
+
+    def chunks(self, format, now, escaping):
         """Chunks of about CHUNK_BYTES of all families; a family's head is there even if it has no series yet."""
         cdef Buffer buffer = Buffer()
         cdef Style style = self.style(format, now)
@@ -171,7 +190,7 @@ cdef class Page:
         cdef uint32_t i
         cdef bytes order
         calls, durations = sorted_series(self.calls), sorted_series(self.durations)
-        for view in self.views:
+        for view in self.shown(escaping):
             text = view.heads[format]
             buffer.written(put(buffer.reserve(len(text)), PyBytes_AS_STRING(text), len(text)))
             order = durations if view.shows == SHOWS_DURATION else calls
@@ -181,6 +200,9 @@ cdef class Page:
                     yield buffer.take()
         if buffer.used:
             yield buffer.take()
+
+    cdef tuple shown(self, escaping):
+        return self.utf8_views if escaping is Escaping.ALLOW_UTF8 else self.views
 
     cdef Style style(self, format, now) except *:
         cdef bint rich = format is not Format.TEXT
@@ -254,6 +276,8 @@ cdef class Page:
         if view.renamed:
             at = put_piece(at, &view.service)
         at = put_piece(put(at, labels + view.renamed, before - view.renamed), &self.statuses[series.status])
+        if view.spellings is not None:
+            return view.spellings.put_pairs(at, labels + before, labels + series.size)
         return put(at, labels + before, series.size - before)
 
     cdef inline char* put_sample(self, char* at, View view, Piece* name, Series* series) noexcept:

@@ -108,13 +108,15 @@ class Dimension:
     """One label: `attributes` are tried in order, each through all `sources`; the first non-empty value is taken.
 
     `label` is a valid label name, unique among its family's.  `default` "" means: no value, no label.  The scope's
-    own name and version are its attributes `scope.name` and `scope.version`.
+    own name and version are its attributes `scope.name` and `scope.version`.  `utf8` is the name that scrapers see
+    which ask for UTF-8 names, any text that is as unique; "" means `label`.
     """
 
     label: str
     attributes: tuple[str, ...]
     sources: tuple[Source, ...] = (Source.SPAN, Source.RESOURCE)
     default: str = ""
+    utf8: str = ""
 
 
 @dataclass(frozen=True, slots=True)
