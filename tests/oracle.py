@@ -179,11 +179,13 @@ class Oracle:
         self._durations: dict[Pairs, list[Span]] = defaultdict(list)
         self._timed: dict[Pairs, list[Span]] = defaultdict(list)
         self._born: dict[tuple[str, Pairs], Now] = {}
+        self._targets: set[Pairs] = set()
 
     def consume(self, request: bytes, now: Now = NOW) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
         places = list(_places(parse("ExportTraceServiceRequest", request)))
         spans = [self._read(place) for place in places]
+        self._targets.update([self._target(place) for place in places] if self.plan.target_info else ())
         for place, (calls, duration, took, faults, truncated) in zip(places, spans, strict=True):
             self.received += 1
             self._sizes[calls] += place.size
@@ -211,6 +213,15 @@ class Oracle:
         if not (_is_id(place.span.trace_id, 16) and _is_id(place.span.span_id, 8)):
             faults.add("invalid_id")
         return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated
+
+    def _target(self, place: _Place) -> Pairs:
+        """The instance that sent the span; a label is cut as any other, which nobody counts."""
+        service, namespace, instance = (
+            cut(place.text(f"service.{key}", Source.RESOURCE, set()), self.plan.label_value_length)
+            for key in ("name", "namespace", "instance.id")
+        )
+        labels = {"service_name": service or "unknown_service", "service_namespace": namespace}
+        return tuple((k, v) for k, v in {**labels, "service_instance_id": instance}.items() if v)
 
     def _builtin(self, place: _Place, faults: set[str]) -> dict[str, str]:
         service_faults: set[str] = set()
@@ -280,7 +291,7 @@ class Oracle:
 
     def _model(self) -> Model:
         counters = {"calls": self._all_calls(), "size": dict(self._sizes)}
-        return Model(self.plan, counters, self._timed, self._durations, self._born)
+        return Model(self.plan, counters, self._timed, self._durations, self._born, self._targets)
 
 
 def _places(request: Any) -> Iterator[_Place]:

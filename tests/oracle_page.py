@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.utils import floatToGoString
 
 from span2metrics.engine.plan import Escaping, Format, Now, Plan
-from span2metrics.names import CALLS_HELP, DURATION_HELP, SIZE_HELP
+from span2metrics.names import CALLS_HELP, DURATION_HELP, SIZE_HELP, TARGET_HELP
 
 #: The formats that `Oracle.page` writes and `read_page` reads; the other versions are the same bytes.
 TEXTS = (Format.TEXT, Format.OPENMETRICS)
@@ -48,13 +48,14 @@ class Span(NamedTuple):
 
 class Model(NamedTuple):
     """What was counted: `counters` by what they show, `timed` spans by labels of calls, `observed` ones by labels of
-    durations, `born` by (calls or duration, labels)."""
+    durations, `born` by (calls or duration, labels), `targets` by their labels."""
 
     plan: Plan
     counters: Mapping[str, Mapping[Pairs, int]]
     timed: Mapping[Pairs, list[Span]]
     observed: Mapping[Pairs, list[Span]]
     born: Mapping[tuple[str, Pairs], Now]
+    targets: Collection[Pairs]
 
 
 class Sample(NamedTuple):
@@ -93,7 +94,8 @@ def write_page(model: Model, format: Format, now: Now, escaping: Escaping) -> by
     lines: list[str] = []
     for family in shown(model, rich, now, escaping):
         name = family.name if rich else family.text_name
-        lines += [f"# HELP {name} {family.help}", f"# TYPE {name} {family.kind}"]
+        kind = "gauge" if family.kind == "info" and not rich else family.kind
+        lines += [f"# HELP {name} {family.help}", f"# TYPE {name} {kind}"]
         lines += [f"# UNIT {name} {family.unit}"] * (rich and bool(family.unit))
         lines += map(_line, family.samples)
     return "".join(f"{line}\n" for line in lines).encode()
@@ -106,6 +108,10 @@ class _Page(NamedTuple):
     escaping: Escaping
 
     def family(self, shape: _Shape) -> Shown:
+        if shape.shows == "targets":
+            found = self.sorted(dict.fromkeys(self.model.targets), shape)
+            samples = [Sample(f"{shape.name}_info", labels, Decimal(1)) for labels, _ in found]
+            return Shown(shape.name, "info", TARGET_HELP, "", f"{shape.name}_info", samples)
         if shape.shows == "duration":
             samples = [s for found in self.sorted(self.model.observed, shape) for s in self.histogram(shape, *found)]
             return Shown(shape.name, "histogram", DURATION_HELP, shape.unit, shape.name, samples)
@@ -125,7 +131,7 @@ class _Page(NamedTuple):
     def utf8_names(self, shape: _Shape) -> dict[str, str]:
         plan = self.model.plan
         own = plan.duration_dimensions if shape.shows == "duration" else plan.calls_dimensions
-        every = (*plan.resource_labels, *plan.dimensions, *own)
+        every = (*plan.resource_labels, *plan.dimensions, *own) if shape.shows != "targets" else ()
         return {d.label: d.utf8 for d in every if d.utf8 and self.escaping is Escaping.ALLOW_UTF8}
 
     def counter(self, shape: _Shape, labels: Pairs, pairs: Pairs) -> Iterator[Sample]:
@@ -181,7 +187,7 @@ def _plain(number: Decimal) -> str:
 
 
 class _Shape(NamedTuple):
-    """A family on a page: `shows` calls, duration or size; `unit` the suffix of its name."""
+    """A family on a page: `shows` targets, calls, duration or size; `unit` the suffix of its name."""
 
     name: str
     shows: str
@@ -191,7 +197,10 @@ class _Shape(NamedTuple):
 
 
 def _families(plan: Plan) -> Iterator[_Shape]:
-    """Semantics §1.1, the table of dialects."""
+    """Semantics §1.1, the table of dialects; OpenMetrics wants targets first."""
+    for dialect in plan.dialects if plan.target_info else ():
+        tempo = dialect.value == "tempo"
+        yield _Shape("traces_target" if tempo else "target", "targets", 1, "", "service" if tempo else "service_name")
     for dialect in plan.dialects:
         if dialect.value == "tempo":
             for name, shows in (("calls", "calls"), ("latency", "duration"), ("size", "size")):

@@ -169,7 +169,7 @@ _EMPTY = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[Sc
 
 # --- hypothesis -------------------------------------------------------------------------------------------------------
 
-_KEYS = ("k", "k.b", "http.route", "service.name")
+_KEYS = ("k", "k.b", "http.route", "service.name", "service.instance.id")
 _RARE_KEYS = ("", "K", "kk", "http.routes", BAD)
 _TEXTS = (
     "",
@@ -277,6 +277,7 @@ plans = st.builds(
     exemplars=st.booleans(),
     created=st.booleans(),
     zero_first_ns=st.sampled_from([0, 0, 1, 10**9]),
+    target_info=st.booleans(),
     label_value_length=st.sampled_from([256, 256, 16, 17, 18, 24]),
     raw_key_bytes=st.sampled_from([64 << 20, 4096]),
 ).map(lambda plan: plan if plan.dialects == (Dialect.OTEL,) else dataclasses.replace(plan, exclude=frozenset()))

@@ -164,7 +164,8 @@ def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) ->
   exemplars: false
   created: true
   zero_first: 30s
-limits: {label_value_length: 64, raw_key_bytes: 1MiB}
+  target_info: true
+limits: {label_value_length: 64, raw_key_bytes: 1MiB, targets: 100}
 """,
     )
     defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Plan)}

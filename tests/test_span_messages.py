@@ -35,8 +35,7 @@ def of_messages(page: bytes) -> Iterator[tuple[Key, Value]]:
     for family in read_messages(page):
         for metric in family.metric:
             labels = {pair.name: pair.value for pair in metric.label}
-            parts = of_counter if type_name(family) == "COUNTER" else of_histogram
-            for name, more, value, exemplar in parts(family.name, metric):
+            for name, more, value, exemplar in PARTS[type_name(family)](family.name, metric):
                 yield (name, frozenset({**labels, **more}.items())), (value, exemplar)
 
 
@@ -53,6 +52,13 @@ def of_histogram(name: str, metric: Any) -> Iterator[tuple[str, dict[str, str], 
     yield f"{name}_sum", {}, histogram.sample_sum, None
     yield f"{name}_count", {}, histogram.sample_count, None
     yield f"{name}_created", {}, seconds(histogram.created_timestamp), None
+
+
+def of_gauge(name: str, metric: Any) -> Iterator[tuple[str, dict[str, str], float, Any]]:
+    yield name, {}, metric.gauge.value, None
+
+
+PARTS = {"COUNTER": of_counter, "HISTOGRAM": of_histogram, "GAUGE": of_gauge}
 
 
 def told(message: Any) -> Any:

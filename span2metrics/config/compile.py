@@ -34,8 +34,10 @@ def compile_plan(config: Config) -> Plan:
         exemplars=metrics.exemplars,
         created=metrics.created,
         zero_first_ns=metrics.zero_first or 0,
+        target_info=metrics.target_info,
         label_value_length=config.limits.label_value_length,
         raw_key_bytes=config.limits.raw_key_bytes,
+        most_targets=config.limits.targets,
     )
 
 

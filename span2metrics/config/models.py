@@ -1,9 +1,9 @@
 """The configuration: what can be set, its default, and why that is the default.
 
-Frozen dataclasses, one a section of the file.  This is the only place that has a default or describes a key; the
-loader, the dump and the JSON Schema are made from these declarations, and the reference file is held against them.
-Durations are float seconds, bucket bounds integer nanoseconds, sizes integer bytes; `auto` is None.  Rules between
-settings are in `rules`.
+Frozen dataclasses, one a section of the file; those of what takes spans in are in `receivers`.  These are the only
+places that have a default or describe a key; the loader, the dump and the JSON Schema are made from these declarations,
+and the reference file is held against them.  Durations are float seconds, bucket bounds integer nanoseconds, sizes
+integer bytes; `auto` is None.  Rules between settings are in `rules`.
 """
 
 # ruff: noqa: RUF009 - `setting` returns a dataclass field, as `field` does
@@ -20,17 +20,11 @@ from span2metrics.config.forms import (
     DAY,
     DROPPED,
     GIB,
-    HEADER,
     KIB,
     LABEL,
-    MIB,
     MOST_BUCKETS,
     NAMESPACE,
-    ORIGIN,
     PAGE_PATH,
-    REQUEST_PATH,
-    REQUEST_SIZE,
-    TIB,
 )
 from span2metrics.config.kinds import (
     Address,
@@ -41,11 +35,11 @@ from span2metrics.config.kinds import (
     ListOf,
     Nanoseconds,
     Or,
-    Seconds,
     Size,
     Text,
     Whole,
 )
+from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Intake, Keepalive, Otlp, Receivers
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
 from span2metrics.config.section import Entry, Section, setting
 from span2metrics.engine.plan import Dialect, Plan, Source, Unit
@@ -70,105 +64,6 @@ __all__ = [
 ]
 
 ENGINE = Plan()
-
-
-@dataclass(frozen=True, slots=True)
-class Keepalive:
-    max_connection_age: float | None = setting(
-        Or(Seconds(1, 24 * DAY), None),
-        None,
-        "Close a connection after this time, so that clients spread over new replicas. null: never, because a single "
-        "replica gains nothing from it.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class GrpcReceiver:
-    endpoint: Endpoint = setting(
-        Address(),
-        Endpoint("localhost", 4317),
-        "Where to listen: host:port, or :port for all interfaces. Only this machine unless told otherwise, because "
-        "whoever can connect can make series. 4317 is the port that SDKs try.",
-    )
-    max_request_size: int | None = setting(
-        Or(REQUEST_SIZE, "auto"),
-        None,
-        "Largest request, after decompression; a larger one is refused. auto: 64MiB, or an eighth of the container's "
-        "memory limit where that is less, so that no request can fill the memory.",
-    )
-    keepalive: Keepalive = setting(Section(Keepalive), Keepalive(), "How long connections live.")
-
-
-@dataclass(frozen=True, slots=True)
-class Cors:
-    allowed_origins: tuple[str, ...] = setting(
-        Distinct(ORIGIN, least=1),
-        (),
-        "Origins whose pages may send spans, such as https://app.example.com; * is any. None by default: a browser "
-        "lets no other page send.",
-        required=True,
-    )
-    allowed_headers: tuple[str, ...] = setting(
-        Distinct(HEADER),
-        (),
-        "Headers that such a request may have besides Content-Type and Content-Encoding, which every exporter sends.",
-    )
-    max_age: float = setting(
-        Seconds(0, DAY),
-        7200.0,
-        "How long a browser may remember the answer. 2h is the most that Chromium honours.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class HttpReceiver:
-    endpoint: Endpoint = setting(
-        Address(),
-        Endpoint("localhost", 4318),
-        "Where to listen, as for grpc. 4318 is the port that SDKs try.",
-    )
-    path: str = setting(REQUEST_PATH, "/v1/traces", "Path of the POST. The one that SDKs append to their endpoint.")
-    max_request_size: int | None = setting(
-        Or(REQUEST_SIZE, "auto"), None, "Largest request, after decompression, as for grpc."
-    )
-    max_json_size: int = setting(
-        REQUEST_SIZE,
-        8 * MIB,
-        "Largest request in JSON, after decompression. Less than for protobuf, because parsed JSON takes many times "
-        "its size in memory.",
-    )
-    cors: Cors | None = setting(
-        Or(Section(Cors), None), None, "Lets pages of other origins send spans from a browser. null: none may."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Otlp:
-    SHAPE: ClassVar[dict[str, Any]] = {
-        "not": {"properties": {"grpc": {"type": "null"}, "http": {"type": "null"}}, "required": ["grpc", "http"]}
-    }
-
-    grpc: GrpcReceiver | None = setting(
-        Or(Section(GrpcReceiver), None), GrpcReceiver(), "OTLP over gRPC. null switches it off."
-    )
-    http: HttpReceiver | None = setting(
-        Or(Section(HttpReceiver), None), HttpReceiver(), "OTLP over HTTP, protobuf and JSON. null switches it off."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Receivers:
-    otlp: Otlp = setting(Section(Otlp), Otlp(), "OTLP, the protocol of OpenTelemetry. At least one of the two is on.")
-
-
-@dataclass(frozen=True, slots=True)
-class Intake:
-    max_bytes: int | None = setting(
-        Or(Size(KIB, TIB), "auto"),
-        None,
-        "Bytes of requests that may wait for their turn; beyond, clients are told to try again. auto: 256MiB, or a "
-        "quarter of the container's memory limit where that is less.",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +247,14 @@ class Metrics:
         "Show a new series at 0 for so long, so that increase() sees its first spans: two scrape intervals. null: show "
         "it as it is, because what is accepted should be in the next scrape.",
     )
+    target_info: bool = setting(
+        Flag(),
+        ENGINE.target_info,
+        "A series `target_info` (dialect tempo: `traces_target_info`) for each instance of a service that sent spans, "
+        "with service_name (tempo: service), service_namespace and service_instance_id to join on, whatever `exclude` "
+        "says. "
+        "Off, because span metrics add up a service's instances and few queries ask which there are.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +270,13 @@ class Limits:
         ENGINE.raw_key_bytes,
         "Memory for the keys by which known spans are recognised; what is not used is forgotten first. 64MiB is "
         "some 300,000 keys; with fewer, rare spans cost more time.",
+    )
+    targets: int = setting(
+        Whole(1, 1_000_000),
+        ENGINE.most_targets,
+        "Instances of services that target_info shows. Of more, the one whose spans are the longest ago goes until it "
+        "sends again, and span2metrics_forgotten_targets_total counts it, so that pods which come and go cannot fill "
+        "the memory. 10000 are some 3MiB.",
     )
 
 

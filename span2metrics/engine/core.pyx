@@ -11,7 +11,9 @@ One extension module in a few files, each textually included below and each one 
     series      the counters themselves, by rendered label text
     exemplars   the span that stands for a bucket
     contexts    what a resource and a scope say of their spans
+    targets     the instances that sent spans, and their page
     spans       the walk over a request, into scratch rows
+    buffer      bytes under construction
     spelling    what labels are called where UTF-8 names are allowed
     exposition  a page of the span families as text
     messages    the same page as protobuf
@@ -33,13 +35,16 @@ from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 import secrets
 import types
+from bisect import bisect_left, insort
+from collections import OrderedDict
 from json.encoder import encode_basestring
 
 from span2metrics import names
-from span2metrics.engine.dialects import views
+from span2metrics.engine.dialects import target_families, views
+from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.plan import Escaping, Format
-from span2metrics.engine.policy import Context, Policy, quoted
+from span2metrics.engine.policy import Context, Policy, pair, quoted
 from span2metrics.engine.stats import Outcome, Stats
 from span2metrics.engine.text import base64_text, bound_text, cut, double_text
 from span2metrics.errors import DecodeError
@@ -51,7 +56,9 @@ include "keys.pyx"
 include "exemplars.pyx"
 include "series.pyx"
 include "contexts.pyx"
+include "targets.pyx"
 include "spans.pyx"
+include "buffer.pyx"
 include "spelling.pyx"
 include "exposition.pyx"
 include "messages.pyx"
@@ -62,6 +69,7 @@ cdef class Engine:
 
     cdef object policy
     cdef Contexts contexts
+    cdef Targets targets                # None: the plan shows none
     cdef Keys keys
     cdef SeriesTable calls
     cdef SeriesTable durations          # the same table where both families have equal labels
@@ -81,11 +89,12 @@ cdef class Engine:
     def __init__(self, plan):
         self.policy = Policy(plan)
         self.contexts = Contexts(self.policy, plan)
+        self.targets = Targets(plan) if plan.target_info else None
         self.keys = Keys(plan.raw_key_bytes)
         self.calls = SeriesTable(plan.bounds_ns)
         self.durations = SeriesTable(plan.bounds_ns) if self.policy.split else self.calls
-        self.walk = Walk(self.contexts, self.keys, self.policy, plan)
-        self.page = Page(plan, self.policy.statuses, self.calls, self.durations)
+        self.walk = Walk(self.contexts, self.targets, self.keys, self.policy, plan)
+        self.page = Page(plan, self.policy.statuses, self.calls, self.durations, TargetPage(plan, self.targets))
         self.message_page = MessagePage(self.page)
         self.exemplars = plan.exemplars
         self.truncated = dict.fromkeys(self.policy.labels, 0)
@@ -97,6 +106,8 @@ cdef class Engine:
             walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request))
             named = [self.named(miss) for miss in walk.misses]
             self.contexts.keep()
+            if self.targets is not None:
+                self.targets.keep()
             self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
             self.bear(named)
             self.apply()
@@ -226,6 +237,8 @@ cdef class Engine:
             raw_keys=self.keys.count(),
             raw_key_bytes=self.keys.bytes(),
             contexts=self.contexts.count(),
+            targets=len(self.targets.order) if self.targets is not None else 0,
+            forgotten_targets=self.targets.forgotten if self.targets is not None else 0,
         )
 
 

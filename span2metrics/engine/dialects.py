@@ -38,6 +38,15 @@ def views(plan: Plan) -> tuple[View, ...]:
     return tuple(shown.values())
 
 
+def target_families(dialects: Iterable[Dialect]) -> dict[Family, str]:
+    """The families that show targets, each with what it calls the label `service_name`."""
+    tempo = {dialect: dialect is Dialect.TEMPO for dialect in dialects}
+    return {
+        names.TEMPO_TARGET if is_tempo else names.TARGET: names.TEMPO_SERVICE if is_tempo else names.SERVICE_NAME
+        for is_tempo in tempo.values()
+    }
+
+
 def views_of(dialects: Iterable[Dialect], namespace: str, unit: Unit) -> Iterator[View]:
     """The families of each dialect; `namespace` and `unit` are those of `otel`."""
     for dialect in dialects:

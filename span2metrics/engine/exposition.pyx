@@ -22,67 +22,6 @@ cdef struct Style:              # what one page does beyond names and numbers
     uint64_t zero_first         # nanoseconds for which a series is shown at 0
     uint64_t wall_ns            # now
 
-cdef struct Piece:
-    const char* text
-    size_t size
-
-
-cdef inline Piece piece_of(bytes text) noexcept:
-    """Points into the bytes, which somebody else keeps."""
-    return Piece(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
-
-
-cdef inline char* put(char* at, const char* text, size_t size) noexcept nogil:
-    memcpy(at, text, size)
-    return at + size
-
-
-cdef inline char* put_piece(char* at, Piece* piece) noexcept nogil:
-    return put(at, piece.text, piece.size)
-
-
-cdef inline char* put_number(char* at, uint64_t number) noexcept nogil:
-    cdef char digits[20]
-    cdef int i = 20
-    while True:
-        i -= 1
-        digits[i] = <char>(c"0" + number % 10)
-        number //= 10
-        if number == 0:
-            return put(at, digits + i, 20 - i)
-
-
-cdef inline char* put_count(char* at, uint64_t number) noexcept nogil:
-    """A number and the line's end."""
-    return put(put_number(at, number), b"\n", 1)
-
-
-cdef class Buffer:
-    """Bytes under construction.  Room is asked for once a series; writers then move a pointer of their own."""
-
-    cdef char* data
-    cdef size_t used
-    cdef size_t room
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.data)
-
-    cdef inline char* reserve(self, size_t size) except NULL:
-        """Where the next byte goes, with room for `size`."""
-        if self.used + size > self.room:
-            self.data = <char*>reallocated(self.data, self.used + size + CHUNK_BYTES)
-            self.room = self.used + size + CHUNK_BYTES
-        return self.data + self.used
-
-    cdef inline int written(self, char* end) except -1:
-        self.used = end - self.data
-        return 0
-
-    cdef bytes take(self):
-        text = PyBytes_FromStringAndSize(self.data, self.used)
-        self.used = 0
-        return text
-
 
 cdef class View:
     """A family as a dialect shows it: everything of its lines that is no series' own."""
@@ -154,16 +93,18 @@ cdef class Page:
     cdef SeriesTable durations
     cdef tuple views
     cdef tuple utf8_views                   # the same, with names as they are where UTF-8 is allowed
+    cdef TargetPage targets
     cdef list texts
     cdef Piece statuses[LAST_STATUS + 1]    # `status_code="…",` by number
     cdef bint created
     cdef uint64_t zero_first                # nanoseconds
 
-    def __cinit__(self, plan, tuple statuses, SeriesTable calls, SeriesTable durations):
+    def __cinit__(self, plan, tuple statuses, SeriesTable calls, SeriesTable durations, TargetPage targets):
         if durations.bound_count >= MOST_BUCKETS:
             raise ValueError(f"a plan has at most {MOST_BUCKETS - 1} bounds")   # pages count on it
         self.calls = calls
         self.durations = durations
+        self.targets = targets
         self.created = plan.created
         self.zero_first = plan.zero_first_ns
         self.views, self.utf8_views = self.views_of(plan, False), self.views_of(plan, True)
@@ -190,6 +131,7 @@ cdef class Page:
         cdef uint32_t i
         cdef bytes order
         calls, durations = sorted_series(self.calls), sorted_series(self.durations)
+        yield from self.targets.lines(format)
         for view in self.shown(escaping):
             text = view.heads[format]
             buffer.written(put(buffer.reserve(len(text)), PyBytes_AS_STRING(text), len(text)))
@@ -352,11 +294,11 @@ cdef inline char* put_hex(char* at, const uint8_t* data, size_t size) noexcept n
 
 
 cdef bytes head(family, format):
-    """HELP, TYPE and UNIT lines.  OpenMetrics names a counter's family without `_total`, the older text with it."""
-    name = family.name
-    if format is Format.TEXT and family.kind == "counter":
-        name += "_total"
-    lines = [f"# HELP {name} {family.help}", f"# TYPE {name} {family.kind}"]
+    """HELP, TYPE and UNIT lines.  OpenMetrics names families without the suffix of their samples, the older text with it."""
+    name, kind = family.name, family.kind
+    if format is Format.TEXT:
+        name, kind = name + KINDS[kind].suffix, KINDS[kind].text
+    lines = [f"# HELP {name} {family.help}", f"# TYPE {name} {kind}"]
     if format is Format.OPENMETRICS and family.unit:
         lines.append(f"# UNIT {name} {family.unit}")
     return "".join([line + "\n" for line in lines]).encode()

@@ -133,6 +133,7 @@ cdef class MessagePage:
         cdef size_t turn
         cdef bytes order
         calls, durations = sorted_series(self.page.calls), sorted_series(self.page.durations)
+        yield from self.page.targets.messages()
         for view in self.page.shown(escaping):
             head = view.heads[format]
             order = durations if view.shows == SHOWS_DURATION else calls
