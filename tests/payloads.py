@@ -186,7 +186,8 @@ _TEXTS = (
     "😀" * 12,
     BAD,
 )
-texts = st.sampled_from(_TEXTS) | st.text(alphabet='aé日😀"\\\n\r\t\x7f', max_size=24)
+_any_text = st.text(st.characters(codec="utf-8"), max_size=24)
+texts = st.sampled_from(_TEXTS) | st.text(alphabet='aé日😀"\\\n\r\t\x7f', max_size=24) | _any_text
 
 _doubles = st.sampled_from(
     [0.0, -0.0, 200.0, 0.1, 1e21, 1e20, 1e-6, 1e-7, 5e-324, 1.5e300, math.nan, math.inf, -math.inf]
@@ -252,7 +253,8 @@ _UTF8_NAMES = ("", "x.é", '"x', "x\\", "\n= x,}{#😀\0", " x ", "\\n x", 'x=""
 
 def _dimensions(labels: Sequence[str], sources: st.SearchStrategy[Any] = _sources) -> st.SearchStrategy[Any]:
     """Up to all of the labels, each with attributes, places and perhaps a UTF-8 name of its own."""
-    one = st.tuples(_names, sources, st.sampled_from(["", "", "none"]), st.sampled_from(_UTF8_NAMES))
+    utf8 = st.sampled_from(_UTF8_NAMES) | _any_text.map("x.{}".format)
+    one = st.tuples(_names, sources, st.sampled_from(["", "", "none"]), utf8)
     return st.lists(one, max_size=len(labels)).map(
         lambda drawn: tuple(
             Dimension(label, *rest, utf8.replace("x", label))
