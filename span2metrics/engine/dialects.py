@@ -40,11 +40,8 @@ def views(plan: Plan) -> tuple[View, ...]:
 
 def target_families(dialects: Iterable[Dialect]) -> dict[Family, str]:
     """The families that show targets, each with what it calls the label `service_name`."""
-    tempo = {dialect: dialect is Dialect.TEMPO for dialect in dialects}
-    return {
-        names.TEMPO_TARGET if is_tempo else names.TARGET: names.TEMPO_SERVICE if is_tempo else names.SERVICE_NAME
-        for is_tempo in tempo.values()
-    }
+    tempo, others = (names.TEMPO_TARGET, names.TEMPO_SERVICE), (names.TARGET, names.SERVICE_NAME)
+    return dict(tempo if dialect is Dialect.TEMPO else others for dialect in dialects)
 
 
 def views_of(dialects: Iterable[Dialect], namespace: str, unit: Unit) -> Iterator[View]:
