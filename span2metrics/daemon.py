@@ -63,6 +63,7 @@ class Daemon:
             unready=lambda: self.unready,
             version=version,
             receivers=self.receivers,
+            utf8_names=config.metrics.utf8_names,
         )
 
     @property

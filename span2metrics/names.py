@@ -52,6 +52,11 @@ TEMPO_FAMILIES = (
     Family(f"{TEMPO_NAMESPACE}_{SIZE}", "counter", SIZE_HELP),
 )
 
+TARGET_HELP = "Instances of services that sent spans; always 1."
+#: OpenMetrics has a family of this name; samples are called target_info and traces_target_info.
+TARGET = Family("target", "info", TARGET_HELP)
+TEMPO_TARGET = Family("traces_target", "info", TARGET_HELP)
+
 SERVICE_NAME = "service_name"
 #: What `service_name` is called in dialect `tempo`.
 TEMPO_SERVICE = "service"
@@ -60,6 +65,12 @@ SPAN_KIND = "span_kind"
 STATUS_CODE = "status_code"
 #: In the order in which a series shows them.
 BUILTIN_LABELS = (SERVICE_NAME, SPAN_NAME, SPAN_KIND, STATUS_CODE)
+#: Labels of a target, and the attributes of the resource that they are.
+TARGET_LABELS = {
+    SERVICE_NAME: "service.name",
+    "service_namespace": "service.namespace",
+    "service_instance_id": "service.instance.id",
+}
 #: Marks a series that stands for spans whose own series could not be made.
 OVERFLOW_LABEL = "otel_metric_overflow"
 #: Labels that the exposition formats keep for themselves.
@@ -168,6 +179,12 @@ SERIES = SelfMetric("span2metrics_series", "gauge", "Live series, by family.", (
 RAW_KEYS = SelfMetric("span2metrics_raw_keys", "gauge", "Known keys of spans.")
 RAW_KEY_BYTES = SelfMetric("span2metrics_raw_key_bytes", "gauge", "Memory of the known keys.")
 CONTEXTS = SelfMetric("span2metrics_contexts", "gauge", "Known resources, told apart by the values that are read.")
+TARGETS = SelfMetric("span2metrics_targets", "gauge", "Instances of services that target_info shows.")
+FORGOTTEN_TARGETS = SelfMetric(
+    "span2metrics_forgotten_targets",
+    "counter",
+    "Instances that made room for others (limits.targets); each comes back with its next span.",
+)
 BIRTHS = SelfMetric("span2metrics_births", "counter", "Keys that were seen for the first time and had to be named.")
 INTAKE_BYTES = SelfMetric("span2metrics_intake_bytes", "gauge", "Bytes of requests that wait for their turn.")
 INTAKE_LIMIT = SelfMetric(

@@ -167,6 +167,8 @@ def _of_engine(stats: Stats) -> Iterator[Metric]:
     yield _single(names.RAW_KEYS, stats.raw_keys)
     yield _single(names.RAW_KEY_BYTES, stats.raw_key_bytes)
     yield _single(names.CONTEXTS, stats.contexts)
+    yield _single(names.TARGETS, stats.targets)
+    yield _single(names.FORGOTTEN_TARGETS, stats.forgotten_targets)
 
 
 def _by_one(values: Mapping[str, int]) -> dict[Labels, float]:

@@ -219,6 +219,10 @@ BROKEN: list[tuple[str, bytes]] = [
     ("a broken map in a dimension", with_k(mapping(SHORT))),
     ("a broken first piece of a value", with_k(SHORT, string(b"v"))),
     ("a broken service", body(resource=field(1, field(1, attribute(b"service.name", SHORT))))),
+    (
+        "a broken instance of a service",
+        body(resource=field(1, SHOP, field(1, attribute(b"service.instance.id", SHORT)))),
+    ),
     ("a broken resource label", body(resource=field(1, SHOP, field(1, attribute(b"zone", SHORT))))),
     ("a broken resource dimension", body(resource=field(1, SHOP, field(1, attribute(b"k", SHORT))))),
     ("a resource broken behind its attributes", body(resource=field(1, SHOP, tag(2, VARINT)))),

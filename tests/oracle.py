@@ -19,7 +19,7 @@ from typing import Any
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from span2metrics.engine.plan import Dimension, Format, Now, Plan, Source
+from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
 from tests.oracle_page import (
     TEXTS,
     Exemplar,
@@ -28,9 +28,11 @@ from tests.oracle_page import (
     Model,
     Numbers,
     Pairs,
+    Shown,
     Span,
     histogram,
     read_page,
+    shown,
     shown_bounds,
     write_page,
 )
@@ -178,11 +180,13 @@ class Oracle:
         self._durations: dict[Pairs, list[Span]] = defaultdict(list)
         self._timed: dict[Pairs, list[Span]] = defaultdict(list)
         self._born: dict[tuple[str, Pairs], Now] = {}
+        self._targets: set[Pairs] = set()
 
     def consume(self, request: bytes, now: Now = NOW) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
         places = list(_places(parse("ExportTraceServiceRequest", request)))
         spans = [self._read(place) for place in places]
+        self._targets.update([self._target(place) for place in places] if self.plan.target_info else ())
         for place, (calls, duration, took, faults, truncated) in zip(places, spans, strict=True):
             self.received += 1
             self._sizes[calls] += place.size
@@ -210,6 +214,15 @@ class Oracle:
         if not (_is_id(place.span.trace_id, 16) and _is_id(place.span.span_id, 8)):
             faults.add("invalid_id")
         return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated
+
+    def _target(self, place: _Place) -> Pairs:
+        """The instance that sent the span; a label is cut as any other, which nobody counts."""
+        service, namespace, instance = (
+            cut(place.text(f"service.{key}", Source.RESOURCE, set()), self.plan.label_value_length)
+            for key in ("name", "namespace", "instance.id")
+        )
+        labels = {"service_name": service or "unknown_service", "service_namespace": namespace}
+        return tuple((k, v) for k, v in {**labels, "service_instance_id": instance}.items() if v)
 
     def _builtin(self, place: _Place, faults: set[str]) -> dict[str, str]:
         service_faults: set[str] = set()
@@ -273,10 +286,17 @@ class Oracle:
             labels: (buckets, total / unit, count) for labels, (buckets, total, count) in self.durations().items()
         }
 
-    def page(self, format: Format, now: Now = NOW) -> bytes:
+    def page(self, format: Format, now: Now = NOW, escaping: Escaping = Escaping.UNDERSCORES) -> bytes:
         """The page of the span families, without the format's trailer."""
+        return write_page(self._model(), format, now, escaping)
+
+    def shown(self, *, rich: bool, now: Now = NOW, escaping: Escaping = Escaping.UNDERSCORES) -> list[Shown]:
+        """The families of that page; `rich` with what older formats cannot carry."""
+        return list(shown(self._model(), rich, now, escaping))
+
+    def _model(self) -> Model:
         counters = {"calls": self._all_calls(), "size": dict(self._sizes)}
-        return write_page(Model(self.plan, counters, self._timed, self._durations, self._born), format, now)
+        return Model(self.plan, counters, self._timed, self._durations, self._born, self._targets)
 
 
 def _places(request: Any) -> Iterator[_Place]:

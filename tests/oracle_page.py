@@ -5,8 +5,9 @@ Exemplars and births are kept with the spans and series themselves and chosen wh
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
@@ -14,8 +15,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.utils import floatToGoString
 
-from span2metrics.engine.plan import Format, Now, Plan
-from span2metrics.names import CALLS_HELP, DURATION_HELP, SIZE_HELP
+from span2metrics.engine.plan import Escaping, Format, Now, Plan
+from span2metrics.names import CALLS_HELP, DURATION_HELP, SIZE_HELP, TARGET_HELP
 
 #: The formats that `Oracle.page` writes and `read_page` reads; the other versions are the same bytes.
 TEXTS = (Format.TEXT, Format.OPENMETRICS)
@@ -47,24 +48,56 @@ class Span(NamedTuple):
 
 class Model(NamedTuple):
     """What was counted: `counters` by what they show, `timed` spans by labels of calls, `observed` ones by labels of
-    durations, `born` by (calls or duration, labels)."""
+    durations, `born` by (calls or duration, labels), `targets` by their labels."""
 
     plan: Plan
     counters: Mapping[str, Mapping[Pairs, int]]
     timed: Mapping[Pairs, list[Span]]
     observed: Mapping[Pairs, list[Span]]
     born: Mapping[tuple[str, Pairs], Now]
+    targets: Collection[Pairs]
 
 
-def write_page(model: Model, format: Format, now: Now) -> bytes:
-    """The page of the span families, without the format's trailer."""
-    page = _Page(model, format is Format.OPENMETRICS, now)
-    lines: list[str] = []
-    shown: set[str] = set()
+class Sample(NamedTuple):
+    """A line of a page; an exemplar is its labels, value and time."""
+
+    name: str
+    labels: Pairs
+    value: Decimal
+    exemplar: tuple[Pairs, Decimal, Decimal] | None = None
+
+
+class Shown(NamedTuple):
+    """A family on a page, as OpenMetrics names it, and as the older text does."""
+
+    name: str
+    kind: str
+    help: str
+    unit: str
+    text_name: str
+    samples: list[Sample]
+
+
+def shown(model: Model, rich: bool, now: Now, escaping: Escaping) -> Iterator[Shown]:
+    """What a page says.  `rich`: it can carry exemplars and `_created`."""
+    page = _Page(model, rich, now, escaping)
+    seen: set[str] = set()
     for shape in _families(model.plan):
-        if shape.name not in shown:
-            lines += page.family(shape)
-        shown.add(shape.name)
+        if shape.name not in seen:
+            yield page.family(shape)
+        seen.add(shape.name)
+
+
+def write_page(model: Model, format: Format, now: Now, escaping: Escaping) -> bytes:
+    """The page of the span families, without the format's trailer."""
+    rich = format is Format.OPENMETRICS
+    lines: list[str] = []
+    for family in shown(model, rich, now, escaping):
+        name = family.name if rich else family.text_name
+        kind = "gauge" if family.kind == "info" and not rich else family.kind
+        lines += [f"# HELP {name} {family.help}", f"# TYPE {name} {kind}"]
+        lines += [f"# UNIT {name} {family.unit}"] * (rich and bool(family.unit))
+        lines += map(_line, family.samples)
     return "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -72,61 +105,90 @@ class _Page(NamedTuple):
     model: Model
     rich: bool
     now: Now
+    escaping: Escaping
 
-    def family(self, shape: _Shape) -> Iterator[str]:
+    def family(self, shape: _Shape) -> Shown:
+        if shape.shows == "targets":
+            found = self.sorted(dict.fromkeys(self.model.targets), shape)
+            samples = [Sample(f"{shape.name}_info", labels, Decimal(1)) for labels, _ in found]
+            return Shown(shape.name, "info", TARGET_HELP, "", f"{shape.name}_info", samples)
         if shape.shows == "duration":
-            yield from _head(shape.name, "histogram", DURATION_HELP)
-            yield from [f"# UNIT {shape.name} {shape.unit}"] * (self.rich and bool(shape.unit))
-            for labels, pairs in _sorted(self.model.observed, shape):
-                yield from self.histogram(shape, labels, pairs)
-            return
-        total = "" if self.rich else "_total"
-        yield from _head(f"{shape.name}{total}", "counter", CALLS_HELP if shape.shows == "calls" else SIZE_HELP)
-        for labels, pairs in _sorted(self.model.counters[shape.shows], shape):
-            yield from self.counter(shape, labels, pairs)
+            samples = [s for found in self.sorted(self.model.observed, shape) for s in self.histogram(shape, *found)]
+            return Shown(shape.name, "histogram", DURATION_HELP, shape.unit, shape.name, samples)
+        counted = self.model.counters[shape.shows]
+        samples = [s for found in self.sorted(counted, shape) for s in self.counter(shape, *found)]
+        text = CALLS_HELP if shape.shows == "calls" else SIZE_HELP
+        return Shown(shape.name, "counter", text, "", f"{shape.name}_total", samples)
 
-    def counter(self, shape: _Shape, labels: bytes, pairs: Pairs) -> Iterator[str]:
+    def sorted(self, series: Mapping[Pairs, Any], shape: _Shape) -> list[tuple[Pairs, Pairs]]:
+        """Labels as they are shown, and the series' own, in the order of a page without UTF-8 names."""
+        renamed = {"service_name": shape.service}
+        texts = {pairs: tuple((renamed.get(label, label), text) for label, text in pairs) for pairs in series}
+        order = sorted(texts, key=lambda pairs: _label_text(texts[pairs]).encode())
+        names = self.utf8_names(shape)
+        return [(tuple((names.get(label, label), text) for label, text in texts[pairs]), pairs) for pairs in order]
+
+    def utf8_names(self, shape: _Shape) -> dict[str, str]:
+        plan = self.model.plan
+        own = plan.duration_dimensions if shape.shows == "duration" else plan.calls_dimensions
+        every = (*plan.resource_labels, *plan.dimensions, *own) if shape.shows != "targets" else ()
+        return {d.label: d.utf8 for d in every if d.utf8 and self.escaping is Escaping.ALLOW_UTF8}
+
+    def counter(self, shape: _Shape, labels: Pairs, pairs: Pairs) -> Iterator[Sample]:
         fresh = self.fresh("calls", pairs)
         value = 0 if fresh else self.model.counters[shape.shows][pairs]
         spans = self.model.timed.get(pairs, []) if shape.shows == "calls" and not fresh else []
-        yield f"{shape.name}_total{_braces(labels)} {value}{self.exemplar(spans, shape)}"
+        yield Sample(f"{shape.name}_total", labels, Decimal(value), self.exemplar(spans, shape))
         yield from self.created(shape.name, labels, self.model.born["calls", pairs])
 
-    def histogram(self, shape: _Shape, labels: bytes, pairs: Pairs) -> Iterator[str]:
+    def histogram(self, shape: _Shape, labels: Pairs, pairs: Pairs) -> Iterator[Sample]:
         spans = [] if self.fresh("duration", pairs) else self.model.observed[pairs]
         bounds_ns = shown_bounds(self.model.plan)
         buckets, total, count = histogram([span.took for span in spans], bounds_ns, shape.nanoseconds)
         below = -1
         for (le, cumulative), bound in zip(buckets.items(), [*bounds_ns, 2**70], strict=True):
             inside = [span for span in spans if below < span.took <= bound]
-            below, le_pair = bound, f'le="{le}"'
-            yield f"{shape.name}_bucket{_braces(labels, le_pair)} {cumulative}{self.exemplar(inside, shape)}"
-        yield f"{shape.name}_sum{_braces(labels)} {_decimal(total, shape.nanoseconds)}"
-        yield f"{shape.name}_count{_braces(labels)} {count}"
+            below, within = bound, (*labels, ("le", le))
+            yield Sample(f"{shape.name}_bucket", within, Decimal(cumulative), self.exemplar(inside, shape))
+        yield Sample(f"{shape.name}_sum", labels, _quotient(total, shape.nanoseconds))
+        yield Sample(f"{shape.name}_count", labels, Decimal(count))
         yield from self.created(shape.name, labels, self.model.born["duration", pairs])
 
     def fresh(self, what: str, pairs: Pairs) -> bool:
         return 0 <= self.now.wall_ns - self.model.born[what, pairs].wall_ns < self.model.plan.zero_first_ns
 
-    def exemplar(self, spans: Iterable[Span], shape: _Shape) -> str:
+    def exemplar(self, spans: Iterable[Span], shape: _Shape) -> tuple[Pairs, Decimal, Decimal] | None:
         told = max((span.exemplar for span in spans if span.exemplar), default=None)
         if told is None or not self.rich:
-            return ""
-        ids = f'{{trace_id="{told.trace_id.hex()}",span_id="{told.span_id.hex()}"}}'
-        return f" # {ids} {_decimal(told.took, shape.nanoseconds)} {_decimal(told.end, 10**9)}"
+            return None
+        ids = (("trace_id", told.trace_id.hex()), ("span_id", told.span_id.hex()))
+        return ids, _quotient(told.took, shape.nanoseconds), _quotient(told.end, 10**9)
 
-    def created(self, name: str, labels: bytes, born: Now) -> Iterator[str]:
+    def created(self, name: str, labels: Pairs, born: Now) -> Iterator[Sample]:
         if self.rich and self.model.plan.created:
-            yield f"{name}_created{_braces(labels)} {_decimal(born.wall_ns, 10**9)}"
+            yield Sample(f"{name}_created", labels, _quotient(born.wall_ns, 10**9))
 
 
-def _decimal(nanoseconds: int, unit: int) -> str:
+def _quotient(nanoseconds: int, unit: int) -> Decimal:
     with localcontext(prec=60):
-        return f"{(Decimal(nanoseconds) / unit).normalize():f}"
+        return Decimal(nanoseconds) / unit
+
+
+def _line(sample: Sample) -> str:
+    line = f"{sample.name}{_braces(sample.labels)} {_plain(sample.value)}"
+    if sample.exemplar:
+        ids, took, end = sample.exemplar
+        line += f" # {_braces(ids)} {_plain(took)} {_plain(end)}"
+    return line
+
+
+def _plain(number: Decimal) -> str:
+    with localcontext(prec=60):
+        return f"{number.normalize():f}"
 
 
 class _Shape(NamedTuple):
-    """A family on a page: `shows` calls, duration or size; `unit` the suffix of its name."""
+    """A family on a page: `shows` targets, calls, duration or size; `unit` the suffix of its name."""
 
     name: str
     shows: str
@@ -136,7 +198,10 @@ class _Shape(NamedTuple):
 
 
 def _families(plan: Plan) -> Iterator[_Shape]:
-    """Semantics §1.1, the table of dialects."""
+    """Semantics §1.1, the table of dialects; OpenMetrics wants targets first."""
+    for dialect in plan.dialects if plan.target_info else ():
+        tempo = dialect.value == "tempo"
+        yield _Shape("traces_target" if tempo else "target", "targets", 1, "", "service" if tempo else "service_name")
     for dialect in plan.dialects:
         if dialect.value == "tempo":
             for name, shows in (("calls", "calls"), ("latency", "duration"), ("size", "size")):
@@ -150,12 +215,6 @@ def _families(plan: Plan) -> Iterator[_Shape]:
         yield _Shape(f"{prefix}duration_{unit}", "duration", nanoseconds, unit, "service_name")
 
 
-def _sorted(series: Mapping[Pairs, Any], shape: _Shape) -> list[tuple[bytes, Pairs]]:
-    renamed = {"service_name": shape.service}
-    texts = {pairs: [(renamed.get(label, label), text) for label, text in pairs] for pairs in series}
-    return sorted(((_label_text(labels), pairs) for pairs, labels in texts.items()), key=lambda item: item[0])
-
-
 def shown_bounds(plan: Plan) -> tuple[int, ...]:
     """The bounds that a histogram has on a text page."""
     return () if plan.histograms.value == "native" else plan.bounds_ns
@@ -166,18 +225,20 @@ def histogram(took: list[int], bounds_ns: Iterable[int], unit: int) -> Histogram
     return {**buckets, "+Inf": len(took)}, sum(took), len(took)
 
 
-def _head(name: str, kind: str, text: str) -> list[str]:
-    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+def _label_text(labels: Pairs) -> str:
+    return ",".join(f"{_name(label)}={_quoted(text)}" for label, text in labels)
 
 
-def _label_text(labels: Iterable[tuple[str, str]]) -> bytes:
-    escape = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
-    return ",".join(f'{label}="{text.translate(escape)}"' for label, text in labels).encode()
+def _name(label: str) -> str:
+    return label if re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", label) else _quoted(label)
 
 
-def _braces(labels: bytes, more: str = "") -> str:
-    inner = ",".join(filter(None, (labels.decode(), more)))
-    return f"{{{inner}}}" if inner else ""
+def _quoted(text: str) -> str:
+    return '"' + text.translate(str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})) + '"'
+
+
+def _braces(labels: Pairs) -> str:
+    return f"{{{_label_text(labels)}}}" if labels else ""
 
 
 def read_page(page: bytes, format: Format) -> Numbers:

@@ -169,7 +169,7 @@ _EMPTY = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[Sc
 
 # --- hypothesis -------------------------------------------------------------------------------------------------------
 
-_KEYS = ("k", "k.b", "http.route", "service.name")
+_KEYS = ("k", "k.b", "http.route", "service.name", "service.instance.id")
 _RARE_KEYS = ("", "K", "kk", "http.routes", BAD)
 _TEXTS = (
     "",
@@ -186,7 +186,8 @@ _TEXTS = (
     "😀" * 12,
     BAD,
 )
-texts = st.sampled_from(_TEXTS) | st.text(alphabet='aé日😀"\\\n\r\t\x7f', max_size=24)
+_any_text = st.text(st.characters(codec="utf-8"), max_size=24)
+texts = st.sampled_from(_TEXTS) | st.text(alphabet='aé日😀"\\\n\r\t\x7f', max_size=24) | _any_text
 
 _doubles = st.sampled_from(
     [0.0, -0.0, 200.0, 0.1, 1e21, 1e20, 1e-6, 1e-7, 5e-324, 1.5e300, math.nan, math.inf, -math.inf]
@@ -246,11 +247,19 @@ _sources = st.lists(st.sampled_from(Source), min_size=1, max_size=3, unique=True
 _names = st.lists(_attribute_names, min_size=1, max_size=3, unique=True).map(tuple)
 
 
+#: With the label in place of the x.
+_UTF8_NAMES = ("", "x.é", '"x', "x\\", "\n= x,}{#😀\0", " x ", "\\n x", 'x="",')
+
+
 def _dimensions(labels: Sequence[str], sources: st.SearchStrategy[Any] = _sources) -> st.SearchStrategy[Any]:
-    """Up to all of the labels, each with attributes and places of its own."""
-    one = st.tuples(_names, sources, st.sampled_from(["", "", "none"]))
+    """Up to all of the labels, each with attributes, places and perhaps a UTF-8 name of its own."""
+    utf8 = st.sampled_from(_UTF8_NAMES) | _any_text.map("x.{}".format)
+    one = st.tuples(_names, sources, st.sampled_from(["", "", "none"]), utf8)
     return st.lists(one, max_size=len(labels)).map(
-        lambda drawn: tuple(Dimension(label, *rest) for label, rest in zip(labels, drawn, strict=False))
+        lambda drawn: tuple(
+            Dimension(label, *rest, utf8.replace("x", label))
+            for label, (*rest, utf8) in zip(labels, drawn, strict=False)
+        )
     )
 
 
@@ -273,6 +282,7 @@ plans = st.builds(
     exemplars=st.booleans(),
     created=st.booleans(),
     zero_first_ns=st.sampled_from([0, 0, 1, 10**9]),
+    target_info=st.booleans(),
     label_value_length=st.sampled_from([256, 256, 16, 17, 18, 24]),
     raw_key_bytes=st.sampled_from([64 << 20, 4096]),
 ).map(lambda plan: plan if plan.dialects == (Dialect.OTEL,) else dataclasses.replace(plan, exclude=frozenset()))

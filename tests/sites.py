@@ -15,7 +15,7 @@ import uvloop
 
 from span2metrics import config
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import Format, Now, Plan
+from span2metrics.engine.plan import Escaping, Format, Now, Plan
 from span2metrics.engine.stats import Stats
 from span2metrics.telemetry import Telemetry
 from span2metrics.web import Web
@@ -50,7 +50,7 @@ class Rendering:
         self._chunks = chunks
         self.rendered = 0
 
-    def render(self, format: Format, now: Now) -> Iterator[bytes]:
+    def render(self, format: Format, now: Now, escaping: Escaping) -> Iterator[bytes]:
         for chunk in self._chunks():
             self.rendered += 1
             yield chunk

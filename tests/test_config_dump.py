@@ -73,7 +73,7 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     assert dumped["metrics"]["buckets"] == "auto"
     assert dumped["metrics"]["unit"] == "s"
     assert dumped["web"]["max_scrapes"] == 8
-    assert dumped["limits"] == {"label_value_length": 256, "raw_key_bytes": "64MiB"}
+    assert dumped["limits"] == {"label_value_length": 256, "raw_key_bytes": "64MiB", "targets": 10000}
 
 
 def test_an_entry_of_a_list_has_only_the_keys_that_were_given() -> None:

@@ -193,6 +193,13 @@ LABELS = {
         5, "metrics.dimensions[2]", f"produces the label `http_method`, which {FIRST} (line 3) produces"
     ),
     "label_twice_by_name": unseen(5, SECOND, f"produces the label `x`, which {FIRST} (line 3) produces already"),
+    "label_twice_with_utf8_names": Mistake(
+        [
+            Told(5, SECOND, f"produces the label `http_method`, which {FIRST} (line 4) produces already"),
+            Told(6, "metrics.dimensions[2]", "produces the label `span_name`, which is built in"),
+            Told(7, "metrics.dimensions[3]", "the label `__x` is reserved"),
+        ]
+    ),
     "label_is_built_in": unseen(3, FIRST, "produces the label `span_name`, which is built in"),
     "label_is_reserved": Mistake(
         [

@@ -60,6 +60,32 @@ def test_a_resource_label_reads_the_resource_only(tmp_path: Path) -> None:
     )
 
 
+UTF8_NAMES = {
+    "name: http.route": ("http_route", "http.route"),
+    "name: plain": ("plain", ""),
+    "name: 4xx": ("_4xx", "4xx"),
+    "name: größe-in.m²": ("gr__e_in_m_", "größe-in.m²"),
+    "coalesce: [a.b, c]": ("a_b", "a.b"),
+    "name: http.route, label: route": ("route", ""),
+    "name: plain, label: http.route": ("http_route", "http.route"),
+    r'name: "a\"\\\n\0"': ("a____", 'a"\\\n\0'),
+}
+
+
+@pytest.mark.parametrize(("entry", "names"), UTF8_NAMES.items())
+@pytest.mark.parametrize("on", [True, False])
+def test_a_label_has_the_attributes_name_or_the_users_where_utf8_is_allowed(
+    tmp_path: Path, entry: str, names: tuple[str, str], on: bool
+) -> None:
+    lists = (
+        f"dimensions: [{{{entry}}}], calls: {{dimensions: [{{name: c.d}}]}}, duration: {{dimensions: [{{name: c_d}}]}}"
+    )
+    plan = compiled(tmp_path, f"{{utf8_names: {str(on).lower()}, {lists}, resource_labels: [k8s.pod]}}")
+    every = [*plan.dimensions, *plan.calls_dimensions, *plan.duration_dimensions, *plan.resource_labels]
+    expected = [names, ("c_d", "c.d"), ("c_d", ""), ("k8s_pod", "k8s.pod")]
+    assert [(d.label, d.utf8) for d in every] == [(label, utf8 if on else "") for label, utf8 in expected]
+
+
 def test_families_and_limits_arrive_as_they_are(tmp_path: Path) -> None:
     plan = compiled(
         tmp_path,
@@ -149,7 +175,8 @@ def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) ->
   exemplars: false
   created: true
   zero_first: 30s
-limits: {label_value_length: 64, raw_key_bytes: 1MiB}
+  target_info: true
+limits: {label_value_length: 64, raw_key_bytes: 1MiB, targets: 100}
 """,
     )
     defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Plan)}

@@ -57,7 +57,7 @@ def named(text: str) -> set[str]:
     found: set[str] = set()
     outer: list[tuple[int, str]] = []
     for line in text.splitlines():
-        for match in re.finditer(r"(?:^|(?<=- )|(?<=[{ ]))([a-z_]+):(?= |$)", line.split("#")[0]):
+        for match in re.finditer(r"(?:^|(?<=- )|(?<=[{ ]))([a-z_][a-z0-9_]*):(?= |$)", line.split("#")[0]):
             column = match.start(1)
             outer = [(at, key) for at, key in outer if at < column]
             outer.append((column, match[1]))

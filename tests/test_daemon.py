@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +48,24 @@ def test_it_tells_its_version_and_addresses_takes_spans_and_shows_them() -> None
         assert daemon.get("/-/ready")[0] == 200
         assert daemon.send(SPAN) == 200
         assert CALLS in daemon.get("/metrics")[1]
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_utf8_names_and_targets_are_shown_where_the_file_says_so(tmp_path: Path, on: bool) -> None:
+    file = tmp_path / "config.yaml"
+    switches = f"utf8_names: {str(on).lower()}, target_info: {str(on).lower()}"
+    file.write_text(f"metrics: {{dimensions: [{{name: http.route}}], {switches}}}")
+    with serving(f"--config.file={file}") as daemon:
+        assert daemon.ready().send(request([Placed(attributes={"http.route": "/x"})])) == 200
+        host, _, port = (daemon.web or "").rpartition(":")
+        connection = HTTPConnection(host, int(port), timeout=PATIENCE)
+        connection.request("GET", "/metrics", headers={"Accept": "text/plain;version=1.0.0;escaping=allow-utf-8"})
+        response = connection.getresponse()
+        page = response.read().decode()
+        connection.close()
+    assert response.headers["Content-Type"].endswith("escaping=allow-utf-8" if on else "escaping=underscores")
+    assert ('"http.route"="/x"' in page, 'http_route="/x"' in page) == (on, not on)
+    assert ('target_info{service_name="shop"} 1' in page) is on
 
 
 def test_without_a_command_it_serves() -> None:

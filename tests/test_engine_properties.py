@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import MS, Dimension, Format, Now, Plan, Source
+from span2metrics.engine.plan import MS, Dialect, Dimension, Escaping, Format, Now, Plan, Source
 from span2metrics.engine.stats import Outcome
 from tests.oracle import TEXTS, Oracle
-from tests.payloads import ERROR, NOW, SERVER, Placed, backwards, placed_spans, plans, request
+from tests.payloads import ERROR, NOW, SERVER, START, Placed, backwards, placed_spans, plans, request
 
 ENGINE = settings(
     max_examples=250,
@@ -22,8 +25,12 @@ ENGINE = settings(
 )
 
 
-def page(engine: Engine, format: Format, now: Now = NOW) -> bytes:
-    return b"".join(engine.render(format, now))
+#: Pages that the oracle writes.
+PAGES = list(itertools.product(TEXTS, Escaping))
+
+
+def page(engine: Engine, format: Format, now: Now = NOW, escaping: Escaping = Escaping.UNDERSCORES) -> bytes:
+    return b"".join(engine.render(format, now, escaping))
 
 
 def later(seconds: float) -> Now:
@@ -31,8 +38,8 @@ def later(seconds: float) -> Now:
 
 
 def assert_equal(engine: Engine, model: Oracle, now: Now = NOW) -> None:
-    for format in TEXTS:
-        assert page(engine, format, now) == model.page(format, now)
+    for format, escaping in PAGES:
+        assert page(engine, format, now, escaping) == model.page(format, now, escaping)
     stats = engine.stats()
     assert Counter(stats.anomalies) == model.anomalies
     assert Counter(stats.truncated) == model.truncated
@@ -55,17 +62,61 @@ def test_the_engine_counts_as_the_oracle_does(
     assert_equal(engine, model, later(step * len(batches) + 0.3))
 
 
-@settings(ENGINE, max_examples=100)
-@given(plans, placed_spans(), st.randoms(use_true_random=False))
-def test_order_and_batching_do_not_show(plan: Plan, spans: list[Placed], order: random.Random) -> None:
-    shuffled = order.sample(spans, len(spans))
-    whole, single = Engine(plan), Engine(plan)
+def with_everything(plan: Plan) -> Plan:
+    """The plan with all that a page can show, in every dialect."""
+    dialects = (*plan.dialects, *(dialect for dialect in Dialect if dialect not in plan.dialects))
+    return replace(plan, dialects=dialects, exclude=frozenset(), exemplars=True, created=True, target_info=True)
+
+
+def pieces(spans: Sequence[Placed], dice: random.Random) -> Iterable[bytes]:
+    """The spans in any order, in any number of requests."""
+    shuffled = dice.sample(spans, len(spans))
+    while shuffled:
+        size = dice.randint(1, len(shuffled))
+        yield request(shuffled[:size])
+        del shuffled[:size]
+
+
+def assert_same_pages(plan: Plan, spans: Sequence[Placed], dice: random.Random) -> Engine:
+    whole, divided = Engine(plan), Engine(plan)
     whole.consume(request(spans), NOW)
-    for placed in shuffled:
-        single.consume(request([placed]), NOW)
-    for format in TEXTS:
-        assert page(whole, format) == page(single, format)
-    assert (whole.stats().anomalies, whole.stats().truncated) == (single.stats().anomalies, single.stats().truncated)
+    for body in pieces(spans, dice):
+        divided.consume(body, NOW)
+    for format, escaping in itertools.product((*TEXTS, Format.PROTOBUF), Escaping):
+        assert page(whole, format, NOW, escaping) == page(divided, format, NOW, escaping)
+    assert (whole.stats().anomalies, whole.stats().truncated) == (divided.stats().anomalies, divided.stats().truncated)
+    return whole
+
+
+@settings(ENGINE, max_examples=100)
+@given(plans | plans.map(with_everything), placed_spans(), st.randoms(use_true_random=False))
+def test_order_and_batching_do_not_show(plan: Plan, spans: list[Placed], dice: random.Random) -> None:
+    assert_same_pages(plan, spans, dice)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nor_do_they_in_many_spans_of_few_series_with_exemplars_that_tie(seed: int) -> None:
+    dice = random.Random(seed)
+    spans = [
+        Placed(
+            name=dice.choice("ab"),
+            resource={"service.instance.id": f"pod-{dice.randrange(5)}"},
+            attributes={"k": dice.choice(["v", "w", ""])},
+            took=dice.choice([1, MS, 3 * MS]),
+            start=START + dice.randrange(3),
+            trace_id=bytes([dice.randrange(3)]) * 16,
+            span_id=bytes([dice.randrange(3)]) * 8,
+        )
+        for _ in range(300)
+    ]
+    plan = with_everything(
+        Plan(calls_dimensions=(Dimension("k_b", ("k",), utf8="k.b"),), zero_first_ns=seed % 2, raw_key_bytes=4096)
+    )
+    engine = assert_same_pages(plan, spans, dice)
+    later_ns = NOW.wall_ns + 10**9
+    for format in (Format.OPENMETRICS, Format.PROTOBUF):
+        text = page(engine, format, NOW._replace(wall_ns=later_ns), Escaping.ALLOW_UTF8)
+        assert all(shown in text for shown in (b"trace_id", b"02020202", b"pod-4", b"k.b", b"traces_target_info"))
 
 
 def _batches(spans: Sequence[Placed], size: int) -> Iterable[bytes]:

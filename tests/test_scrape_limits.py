@@ -15,7 +15,7 @@ from aiohttp import web
 
 from span2metrics import names
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import Format, Now, Plan
+from span2metrics.engine.plan import Escaping, Format, Now, Plan
 from span2metrics.intake import Intake
 from span2metrics.web import costs, transfer
 from tests.payloads import Placed, request
@@ -259,8 +259,8 @@ class Stalling:
         self.first = Rendering(endless)
         self._pages = itertools.chain([self.first.render], itertools.repeat(self._engine.render))
 
-    def render(self, format: Format, now: Now) -> Iterator[bytes]:
-        return next(self._pages)(format, now)
+    def render(self, format: Format, now: Now, escaping: Escaping) -> Iterator[bytes]:
+        return next(self._pages)(format, now, escaping)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)

@@ -14,6 +14,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from span2metrics import names
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Format, Plan
+from span2metrics.web.negotiate import Negotiated
 from span2metrics.web.page import BLOCK, Chunks, gzipped, page
 from span2metrics.web.scrape import SERVED
 from tests.metrics_proto import read_messages
@@ -182,7 +183,7 @@ def test_the_loop_has_a_turn_after_every_chunk(run: Run, travel: Callable[[Chunk
 
     async def scenario() -> None:
         task = asyncio.create_task(others())
-        async for _ in travel(page(Rendering(noting_turns), None, Format.TEXT, NOW)):
+        async for _ in travel(page(Rendering(noting_turns), None, Negotiated(Format.TEXT), NOW)):
             pass
         task.cancel()
         assert len(set(seen)) == 40

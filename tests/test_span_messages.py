@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.utils import floatToGoString
 
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import Dialect, Format, Plan
+from span2metrics.engine.plan import Dialect, Escaping, Format, Plan
 from tests.metrics_proto import read_messages, type_name
 from tests.oracle import Oracle
 from tests.payloads import MS, NOW, Placed, placed_spans, plans, request
@@ -35,8 +35,7 @@ def of_messages(page: bytes) -> Iterator[tuple[Key, Value]]:
     for family in read_messages(page):
         for metric in family.metric:
             labels = {pair.name: pair.value for pair in metric.label}
-            parts = of_counter if type_name(family) == "COUNTER" else of_histogram
-            for name, more, value, exemplar in parts(family.name, metric):
+            for name, more, value, exemplar in PARTS[type_name(family)](family.name, metric):
                 yield (name, frozenset({**labels, **more}.items())), (value, exemplar)
 
 
@@ -58,6 +57,13 @@ def of_histogram(name: str, metric: Any) -> Iterator[tuple[str, dict[str, str], 
     yield f"{name}_created", {}, seconds(histogram.created_timestamp), None
 
 
+def of_gauge(name: str, metric: Any) -> Iterator[tuple[str, dict[str, str], float, Any]]:
+    yield name, {}, metric.gauge.value, None
+
+
+PARTS = {"COUNTER": of_counter, "HISTOGRAM": of_histogram, "GAUGE": of_gauge}
+
+
 def told(message: Any) -> Any:
     return told_by(message.exemplar) if message.HasField("exemplar") else None
 
@@ -70,8 +76,8 @@ def seconds(timestamp: Any) -> float:
     return float(timestamp.seconds + timestamp.nanos / 1e9)
 
 
-def page(engine: Engine, format: Format = Format.PROTOBUF) -> bytes:
-    return b"".join(engine.render(format, NOW))
+def page(engine: Engine, escaping: Escaping = Escaping.UNDERSCORES) -> bytes:
+    return b"".join(engine.render(Format.PROTOBUF, NOW, escaping))
 
 
 def same(one: dict[Key, Value], other: dict[Key, Value]) -> None:
@@ -92,7 +98,9 @@ def test_every_sample_is_that_of_the_text(plan: Plan, spans: list[Placed]) -> No
     engine, model = Engine(plan), Oracle(plan)
     engine.consume(request(spans), NOW)
     model.consume(request(spans))
-    same(dict(of_text(model.page(Format.OPENMETRICS))), dict(of_messages(page(engine))))
+    for escaping in Escaping:
+        text = model.page(Format.OPENMETRICS, NOW, escaping)
+        same(dict(of_text(text)), dict(of_messages(page(engine, escaping))))
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))

@@ -47,6 +47,7 @@ PLAN = Plan(
         Dimension("scope", ("scope.name", "k"), (Source.SCOPE,)),
     ),
     resource_labels=(Dimension("zone", ("zone",), (Source.RESOURCE,)),),
+    target_info=True,
 )
 PRIMER = request([Placed(name="before")])
 
@@ -137,7 +138,7 @@ def test_a_refused_request_leaves_no_key_behind() -> None:
 RICH = request(
     [
         Placed(
-            resource={"zone": "z", "k": 1.5, "host.name": "h"},
+            resource={"zone": "z", "k": 1.5, "host.name": "h", "service.instance.id": "i"},
             scope_name="lib",
             scope_version="1",
             scope={"k": True},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from span2metrics import names
-from span2metrics.config.labels import label_of, sanitised, sources_of
+from span2metrics.config.labels import label_of, sanitised, sources_of, utf8_label_of
 from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel
 from span2metrics.engine import exponential, plan
 from span2metrics.engine.plan import Dialect, Plan, Source
@@ -27,18 +27,20 @@ def compile_plan(config: Config) -> Plan:
         histograms=metrics.histograms,
         native_schema=exponential.schema_of(metrics.native.factor),
         native_max_buckets=metrics.native.max_buckets,
-        dimensions=_dimensions(metrics.dimensions),
-        calls_dimensions=_dimensions(metrics.calls.dimensions),
-        duration_dimensions=_dimensions(metrics.duration.dimensions),
-        resource_labels=tuple(_resource_label(entry) for entry in metrics.resource_labels),
+        dimensions=_dimensions(metrics.dimensions, metrics),
+        calls_dimensions=_dimensions(metrics.calls.dimensions, metrics),
+        duration_dimensions=_dimensions(metrics.duration.dimensions, metrics),
+        resource_labels=tuple(_resource_label(entry, metrics) for entry in metrics.resource_labels),
         exclude=frozenset(metrics.exclude),
         errors_zero=errors_zero,
         errors_zero_drop=_dropped(metrics) if errors_zero else frozenset(),
         exemplars=metrics.exemplars,
         created=metrics.created,
         zero_first_ns=metrics.zero_first or 0,
+        target_info=metrics.target_info,
         label_value_length=config.limits.label_value_length,
         raw_key_bytes=config.limits.raw_key_bytes,
+        most_targets=config.limits.targets,
     )
 
 
@@ -46,12 +48,18 @@ def _usual_bounds(dialects: tuple[Dialect, ...]) -> tuple[int, ...]:
     return plan.TEMPO_BOUNDS_NS if dialects == (Dialect.TEMPO,) else plan.DEFAULT_BOUNDS_NS
 
 
-def _dimensions(entries: Iterable[Dimension]) -> tuple[plan.Dimension, ...]:
-    return tuple(plan.Dimension(label_of(e), e.attributes, sources_of(e), e.default) for e in entries)
+def _dimensions(entries: Iterable[Dimension], metrics: Metrics) -> tuple[plan.Dimension, ...]:
+    return tuple(
+        plan.Dimension(label_of(e), e.attributes, sources_of(e), e.default, _utf8(e, metrics)) for e in entries
+    )
 
 
-def _resource_label(entry: ResourceLabel) -> plan.Dimension:
-    return plan.Dimension(label_of(entry), entry.attributes, (Source.RESOURCE,), entry.default)
+def _resource_label(entry: ResourceLabel, metrics: Metrics) -> plan.Dimension:
+    return plan.Dimension(label_of(entry), entry.attributes, (Source.RESOURCE,), entry.default, _utf8(entry, metrics))
+
+
+def _utf8(entry: Dimension | ResourceLabel, metrics: Metrics) -> str:
+    return utf8_label_of(entry) if metrics.utf8_names else ""
 
 
 def _dropped(metrics: Metrics) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Labels: what an entry of the configuration produces, its name and the places where its value is looked for.
 
 Rules from the exposition formats: letters, digits and `_`, no digit first; `le`, `quantile` and all that begins with
-`__` belong to Prometheus.
+`__` belong to Prometheus.  Where UTF-8 names are allowed, a label is called what the attribute is, or what the user
+wrote; two such names are as different as the labels that are made of them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ def sanitised(name: str) -> str:
 def label_of(entry: Dimension | ResourceLabel) -> str:
     """The label that an entry with an attribute produces."""
     return sanitised(entry.label or entry.attributes[0])
+
+
+def utf8_label_of(entry: Dimension | ResourceLabel) -> str:
+    """The label's name where any text may be one; "" where that is `label_of` too."""
+    label = entry.label or entry.attributes[0]
+    return label if label != sanitised(label) else ""
 
 
 def reserved(label: str) -> bool:

@@ -1,10 +1,9 @@
 """The configuration: what can be set, its default, and why that is the default.
 
-Frozen dataclasses, one a section of the file; those of the receivers are in `receivers`.  No other place has a default
-or describes a key; the loader, the dump and the JSON Schema are made from these declarations, and the reference file is
-held against them.
-Durations are float seconds, bucket bounds integer nanoseconds, sizes integer bytes; `auto` is None.  Rules between
-settings are in `rules`.
+Frozen dataclasses, one a section of the file; those of what takes spans in are in `receivers`.  These are the only
+places that have a default or describe a key; the loader, the dump and the JSON Schema are made from these declarations,
+and the reference file is held against them.  Durations are float seconds, bucket bounds integer nanoseconds, sizes
+integer bytes; `auto` is None.  Rules between settings are in `rules`.
 """
 
 # ruff: noqa: RUF009 - `setting` returns a dataclass field, as `field` does
@@ -26,7 +25,6 @@ from span2metrics.config.forms import (
     MOST_BUCKETS,
     NAMESPACE,
     PAGE_PATH,
-    TIB,
 )
 from span2metrics.config.kinds import (
     Address,
@@ -42,7 +40,7 @@ from span2metrics.config.kinds import (
     Text,
     Whole,
 )
-from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Keepalive, Otlp, Receivers
+from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Intake, Keepalive, Otlp, Receivers
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
 from span2metrics.config.section import Entry, Section, setting
 from span2metrics.engine.exponential import FEWEST_BUCKETS
@@ -70,16 +68,6 @@ __all__ = [
 ]
 
 ENGINE = Plan()
-
-
-@dataclass(frozen=True, slots=True)
-class Intake:
-    max_bytes: int | None = setting(
-        Or(Size(KIB, TIB), "auto"),
-        None,
-        "Bytes of requests that may wait for their turn; beyond, clients are told to try again. auto: 256MiB, or a "
-        "quarter of the container's memory limit where that is less.",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +109,9 @@ class Dimension:
         "Several attributes instead of one: the first that has a value, each looked for in all places before the next.",
     )
     label: str = setting(
-        LABEL, "", "Name of the label. Without it, the (first) attribute's; what a label cannot have becomes _."
+        LABEL,
+        "",
+        "Name of the label. Without it, the (first) attribute's; what a label cannot have becomes _ (see utf8_names).",
     )
     default: str = setting(
         Text("text"), "", "Value where no attribute has one. Without it, the series has no such label."
@@ -144,7 +134,9 @@ class ResourceLabel:
 
     name: str = setting(ATTRIBUTE, "", "The attribute of the resource.", required=True)
     label: str = setting(
-        LABEL, "", "Name of the label. Without it, the attribute's; what a label cannot have becomes _."
+        LABEL,
+        "",
+        "Name of the label. Without it, the attribute's; what a label cannot have becomes _ (see utf8_names).",
     )
     default: str = setting(
         Text("text"), "", "Value where the attribute is absent. Without it, the series has no such label."
@@ -260,6 +252,13 @@ class Metrics:
         "Dimensions that such a series does not carry, by attribute or label. Those that say how a call ended: no "
         "error ends like the success beside it.",
     )
+    utf8_names: bool = setting(
+        Flag(),
+        False,
+        "Show labels that are named after attributes, or given a name that needs it, as they are (http.route, not "
+        "http_route) to scrapers that ask for escaping=allow-utf-8; all others see underscores. Off, because queries, "
+        "rules and dashboards written for one do not find the other.",
+    )
     exemplars: bool = setting(
         Flag(),
         ENGINE.exemplars,
@@ -279,6 +278,14 @@ class Metrics:
         "Show a new series at 0 for so long, so that increase() sees its first spans: two scrape intervals. null: show "
         "it as it is, because what is accepted should be in the next scrape.",
     )
+    target_info: bool = setting(
+        Flag(),
+        ENGINE.target_info,
+        "A series `target_info` (dialect tempo: `traces_target_info`) for each instance of a service that sent spans, "
+        "with service_name (tempo: service), service_namespace and service_instance_id to join on, whatever `exclude` "
+        "says. "
+        "Off, because span metrics add up a service's instances and few queries ask which there are.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +301,13 @@ class Limits:
         ENGINE.raw_key_bytes,
         "Memory for the keys by which known spans are recognised; what is not used is forgotten first. 64MiB is "
         "some 300,000 keys; with fewer, rare spans cost more time.",
+    )
+    targets: int = setting(
+        Whole(1, 1_000_000),
+        ENGINE.most_targets,
+        "Instances of services that target_info shows. Of more, the one whose spans are the longest ago goes until it "
+        "sends again, and span2metrics_forgotten_targets_total counts it, so that pods which come and go cannot fill "
+        "the memory. 10000 are some 3MiB.",
     )
 
 

@@ -1,4 +1,7 @@
-"""What can be set about the receivers: a part of the `models`."""
+"""The configuration of what takes spans in: the receivers, and the queue behind them.
+
+A part of `models`, whose rules hold here too.
+"""
 
 # ruff: noqa: RUF009 - `setting` returns a dataclass field, as `field` does
 
@@ -7,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from span2metrics.config.forms import DAY, HEADER, MIB, ORIGIN, REQUEST_PATH, REQUEST_SIZE
-from span2metrics.config.kinds import Address, Distinct, Or, Seconds
+from span2metrics.config.forms import DAY, HEADER, KIB, MIB, ORIGIN, REQUEST_PATH, REQUEST_SIZE, TIB
+from span2metrics.config.kinds import Address, Distinct, Or, Seconds, Size
 from span2metrics.config.scalars import Endpoint
 from span2metrics.config.section import Section, setting
 
@@ -100,3 +103,13 @@ class Otlp:
 @dataclass(frozen=True, slots=True)
 class Receivers:
     otlp: Otlp = setting(Section(Otlp), Otlp(), "OTLP, the protocol of OpenTelemetry. At least one of the two is on.")
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    max_bytes: int | None = setting(
+        Or(Size(KIB, TIB), "auto"),
+        None,
+        "Bytes of requests that may wait for their turn; beyond, clients are told to try again. auto: 256MiB, or a "
+        "quarter of the container's memory limit where that is less.",
+    )

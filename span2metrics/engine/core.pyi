@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from span2metrics.engine.plan import Format, Now, Plan
+from span2metrics.engine.plan import Escaping, Format, Now, Plan
 from span2metrics.engine.stats import Outcome, Stats
 
 class Engine:
@@ -20,10 +20,11 @@ class Engine:
         Accepts whatever protobuf's own parser does, and invalid UTF-8, which it replaces.
         """
 
-    def render(self, format: Format, now: Now) -> Iterator[bytes]:
+    def render(self, format: Format, now: Now, escaping: Escaping = Escaping.UNDERSCORES) -> Iterator[bytes]:
         """Span families as chunks of about 256 KiB, without the format's trailer: the page's other families follow.
 
-        `format` is a body (`Format.body`).  Empty chunks of protobuf give the caller its turns while a message grows.
+        `format` is a body (`Format.body`); `escaping` says which of two names a label is shown under.  Empty chunks of
+        protobuf give the caller its turns while a message grows.
         The list of series is the one at the first `next()`; numbers are those of the moment their chunk is made.
         Series may be consumed into between chunks.
         """

@@ -12,7 +12,10 @@ One extension module in a few files, each textually included below and each one 
     exemplars   the span that stands for a bucket
     native      the populated buckets of native histograms
     contexts    what a resource and a scope say of their spans
+    targets     the instances that sent spans, and their page
     spans       the walk over a request, into scratch rows
+    buffer      bytes under construction
+    spelling    what labels are called where UTF-8 names are allowed
     exposition  a page of the span families as text
     messages    the same page as protobuf; native_messages what it says of native histograms
 
@@ -29,18 +32,21 @@ from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport qsort
-from libc.string cimport memcmp, memcpy, memmove, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 import secrets
 import types
+from bisect import bisect_left, insort
+from collections import OrderedDict
 from json.encoder import encode_basestring
 
 from span2metrics import names
 from span2metrics.engine import exponential
-from span2metrics.engine.dialects import units, views
+from span2metrics.engine.dialects import target_families, units, views
+from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
-from span2metrics.engine.plan import Format
-from span2metrics.engine.policy import Context, Policy
+from span2metrics.engine.plan import Escaping, Format
+from span2metrics.engine.policy import Context, Policy, pair, quoted
 from span2metrics.engine.stats import Outcome, Stats
 from span2metrics.engine.text import base64_text, bound_text, cut, double_text
 from span2metrics.errors import DecodeError
@@ -53,7 +59,10 @@ include "exemplars.pyx"
 include "native.pyx"
 include "series.pyx"
 include "contexts.pyx"
+include "targets.pyx"
 include "spans.pyx"
+include "buffer.pyx"
+include "spelling.pyx"
 include "exposition.pyx"
 include "native_messages.pyx"
 include "messages.pyx"
@@ -64,6 +73,7 @@ cdef class Engine:
 
     cdef object policy
     cdef Contexts contexts
+    cdef Targets targets                # None: the plan shows none
     cdef Keys keys
     cdef SeriesTable calls
     cdef SeriesTable durations          # the same table where both families have equal labels
@@ -83,12 +93,13 @@ cdef class Engine:
     def __init__(self, plan):
         self.policy = Policy(plan)
         self.contexts = Contexts(self.policy, plan)
+        self.targets = Targets(plan) if plan.target_info else None
         self.keys = Keys(plan.raw_key_bytes)
         natives = Natives(plan, units(plan) if plan.histograms.native else ())
         self.calls = SeriesTable(plan, natives)
         self.durations = SeriesTable(plan, natives) if self.policy.split else self.calls
-        self.walk = Walk(self.contexts, self.keys, self.policy, plan)
-        self.page = Page(plan, self.policy.statuses, self.calls, self.durations)
+        self.walk = Walk(self.contexts, self.targets, self.keys, self.policy, plan)
+        self.page = Page(plan, self.policy.statuses, self.calls, self.durations, TargetPage(plan, self.targets))
         self.message_page = MessagePage(self.page)
         self.exemplars = plan.exemplars
         self.truncated = dict.fromkeys(self.policy.labels, 0)
@@ -100,6 +111,8 @@ cdef class Engine:
             walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request))
             named = [self.named(miss) for miss in walk.misses]
             self.contexts.keep()
+            if self.targets is not None:
+                self.targets.keep()
             self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
             self.bear(named)
             self.apply()
@@ -206,8 +219,8 @@ cdef class Engine:
         self.keys.put(<const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), target)
         return 0
 
-    def render(self, format, now):
-        return (self.message_page if format is Format.PROTOBUF else self.page).chunks(format, now)
+    def render(self, format, now, escaping=Escaping.UNDERSCORES):
+        return (self.message_page if format is Format.PROTOBUF else self.page).chunks(format, now, escaping)
 
     def stats(self):
         return Stats(
@@ -229,6 +242,8 @@ cdef class Engine:
             raw_keys=self.keys.count(),
             raw_key_bytes=self.keys.bytes(),
             contexts=self.contexts.count(),
+            targets=len(self.targets.order) if self.targets is not None else 0,
+            forgotten_targets=self.targets.forgotten if self.targets is not None else 0,
         )
 
 

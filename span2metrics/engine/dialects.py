@@ -43,6 +43,12 @@ def units(plan: Plan) -> tuple[int, ...]:
     return tuple({view.unit.nanoseconds: None for view in views(plan) if view.shows == names.DURATION})
 
 
+def target_families(dialects: Iterable[Dialect]) -> dict[Family, str]:
+    """The families that show targets, each with what it calls the label `service_name`."""
+    tempo, others = (names.TEMPO_TARGET, names.TEMPO_SERVICE), (names.TARGET, names.SERVICE_NAME)
+    return dict(tempo if dialect is Dialect.TEMPO else others for dialect in dialects)
+
+
 def views_of(dialects: Iterable[Dialect], namespace: str, unit: Unit) -> Iterator[View]:
     """The families of each dialect; `namespace` and `unit` are those of `otel`."""
     for dialect in dialects:

@@ -22,62 +22,6 @@ cdef struct Style:              # what one page does beyond names and numbers
     uint64_t zero_first         # nanoseconds for which a series is shown at 0
     uint64_t wall_ns            # now
 
-cdef struct Piece:
-    const char* text
-    size_t size
-
-
-cdef inline char* put(char* at, const char* text, size_t size) noexcept nogil:
-    memcpy(at, text, size)
-    return at + size
-
-
-cdef inline char* put_piece(char* at, Piece* piece) noexcept nogil:
-    return put(at, piece.text, piece.size)
-
-
-cdef inline char* put_number(char* at, uint64_t number) noexcept nogil:
-    cdef char digits[20]
-    cdef int i = 20
-    while True:
-        i -= 1
-        digits[i] = <char>(c"0" + number % 10)
-        number //= 10
-        if number == 0:
-            return put(at, digits + i, 20 - i)
-
-
-cdef inline char* put_count(char* at, uint64_t number) noexcept nogil:
-    """A number and the line's end."""
-    return put(put_number(at, number), b"\n", 1)
-
-
-cdef class Buffer:
-    """Bytes under construction.  Room is asked for once a series; writers then move a pointer of their own."""
-
-    cdef char* data
-    cdef size_t used
-    cdef size_t room
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.data)
-
-    cdef inline char* reserve(self, size_t size) except NULL:
-        """Where the next byte goes, with room for `size`."""
-        if self.used + size > self.room:
-            self.data = <char*>reallocated(self.data, self.used + size + CHUNK_BYTES)
-            self.room = self.used + size + CHUNK_BYTES
-        return self.data + self.used
-
-    cdef inline int written(self, char* end) except -1:
-        self.used = end - self.data
-        return 0
-
-    cdef bytes take(self):
-        text = PyBytes_FromStringAndSize(self.data, self.used)
-        self.used = 0
-        return text
-
 
 cdef class View:
     """A family as a dialect shows it: everything of its lines that is no series' own."""
@@ -99,8 +43,9 @@ cdef class View:
     cdef uint32_t scale             # number of its native buckets
     cdef int decimals
     cdef size_t line_room           # of a line, its text apart
+    cdef Spellings spellings        # None: labels are shown as they are stored
 
-    def __cinit__(self, view, plan, SeriesTable table):
+    def __cinit__(self, view, plan, SeriesTable table, Spellings spellings):
         name = view.family.name
         self.table = table
         self.texts = []
@@ -120,6 +65,9 @@ cdef class View:
         self.decimals = len(str(self.unit)) - 1
         self.make_bounds(plan.bounds_ns)
         self.line_room = self.created.size + 3 * NUMBER_ROOM + 256
+        self.spellings = spellings
+        if spellings is not None:
+            self.line_room += spellings.growth
 
     def __dealloc__(self):
         PyMem_RawFree(self.bounds)
@@ -139,33 +87,45 @@ cdef class View:
     cdef Piece piece(self, str text) except *:
         cdef bytes encoded = text.encode()
         self.texts.append(encoded)
-        return Piece(PyBytes_AS_STRING(encoded), PyBytes_GET_SIZE(encoded))
+        return piece_of(encoded)
 
 
 cdef class Page:
     cdef SeriesTable calls
     cdef SeriesTable durations
     cdef tuple views
+    cdef tuple utf8_views                   # the same, with names as they are where UTF-8 is allowed
+    cdef TargetPage targets
     cdef list texts
     cdef Piece statuses[LAST_STATUS + 1]    # `status_code="…",` by number
     cdef bint created
     cdef uint64_t zero_first                # nanoseconds
 
-    def __cinit__(self, plan, tuple statuses, SeriesTable calls, SeriesTable durations):
+    def __cinit__(self, plan, tuple statuses, SeriesTable calls, SeriesTable durations, TargetPage targets):
         if durations.bound_count >= MOST_BUCKETS:
             raise ValueError(f"a plan has at most {MOST_BUCKETS - 1} bounds")   # pages count on it
         self.calls = calls
         self.durations = durations
+        self.targets = targets
         self.created = plan.created
         self.zero_first = plan.zero_first_ns
-        self.views = tuple(
-            [View(view, plan, durations if view.shows == names.DURATION else calls) for view in views(plan)]
-        )
+        self.views, self.utf8_views = self.views_of(plan, False), self.views_of(plan, True)
         self.texts = [text.encode() for text in statuses]
         for i, text in enumerate(self.texts):
-            self.statuses[i] = Piece(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+            self.statuses[i] = piece_of(text)
 
-    def chunks(self, format, now):
+    cdef tuple views_of(self, plan, bint utf8):
+        return tuple([
+            View(
+                view,
+                plan,
+                self.durations if view.shows == names.DURATION else self.calls,
+                spellings_of(plan, view.shows) if utf8 else None,
+            )
+            for view in views(plan)
+        ])
+
+    def chunks(self, format, now, escaping):
         """Chunks of about CHUNK_BYTES of all families; a family's head is there even if it has no series yet."""
         cdef Buffer buffer = Buffer()
         cdef Style style = self.style(format, now)
@@ -173,7 +133,8 @@ cdef class Page:
         cdef uint32_t i
         cdef bytes order
         calls, durations = sorted_series(self.calls), sorted_series(self.durations)
-        for view in self.views:
+        yield from self.targets.lines(format)
+        for view in self.shown(escaping):
             text = view.heads[format]
             buffer.written(put(buffer.reserve(len(text)), PyBytes_AS_STRING(text), len(text)))
             order = durations if view.shows == SHOWS_DURATION else calls
@@ -183,6 +144,9 @@ cdef class Page:
                     yield buffer.take()
         if buffer.used:
             yield buffer.take()
+
+    cdef tuple shown(self, escaping):
+        return self.utf8_views if escaping is Escaping.ALLOW_UTF8 else self.views
 
     cdef Style style(self, format, now) except *:
         cdef bint rich = format is not Format.TEXT
@@ -259,6 +223,8 @@ cdef class Page:
         if view.renamed:
             at = put_piece(at, &view.service)
         at = put_piece(put(at, labels + view.renamed, before - view.renamed), &self.statuses[series.status])
+        if view.spellings is not None:
+            return view.spellings.put_pairs(at, labels + before, labels + series.size)
         return put(at, labels + before, series.size - before)
 
     cdef inline char* put_sample(self, char* at, View view, Piece* name, Series* series) noexcept:
@@ -333,11 +299,11 @@ cdef inline char* put_hex(char* at, const uint8_t* data, size_t size) noexcept n
 
 
 cdef bytes head(family, format):
-    """HELP, TYPE and UNIT lines.  OpenMetrics names a counter's family without `_total`, the older text with it."""
-    name = family.name
-    if format is Format.TEXT and family.kind == "counter":
-        name += "_total"
-    lines = [f"# HELP {name} {family.help}", f"# TYPE {name} {family.kind}"]
+    """HELP, TYPE and UNIT lines.  OpenMetrics names families without the suffix of their samples, the older text with it."""
+    name, kind = family.name, family.kind
+    if format is Format.TEXT:
+        name, kind = name + KINDS[kind].suffix, KINDS[kind].text
+    lines = [f"# HELP {name} {family.help}", f"# TYPE {name} {kind}"]
     if format is Format.OPENMETRICS and family.unit:
         lines.append(f"# UNIT {name} {family.unit}")
     return "".join([line + "\n" for line in lines]).encode()

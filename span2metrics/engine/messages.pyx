@@ -50,6 +50,41 @@ cdef inline char* put_pair(char* at, const char* name, size_t name_size, const c
     return put(put(at + 1, head, end - head), value, size)
 
 
+cdef char* put_pairs(char* to, char* at, char* end) noexcept nogil:
+    """LabelPairs of rendered pairs, which are read in place: `name="value",`, with quotes about the name too or not."""
+    cdef char* name
+    cdef char* value
+    cdef size_t name_size, size
+    while at != end:
+        name = at
+        if at[0] == c'"':
+            name += 1
+            at = unescape(name, &name_size)
+        else:
+            at = <char*>memchr(at, c"=", end - at)
+            name_size = at - name
+        value = at + 2
+        at = unescape(value, &size) + 1
+        to = put_pair(to, name, name_size, value, size)
+    return to
+
+
+cdef inline char* unescape(char* at, size_t* size) noexcept nogil:
+    """Makes of the text up to the closing quote what it stands for; returns what is behind that quote."""
+    cdef char* start = at
+    cdef char* to = at
+    while at[0] != c'"':
+        if at[0] == c"\\":
+            at += 1
+            to[0] = c"\n" if at[0] == c"n" else at[0]
+        else:
+            to[0] = at[0]
+        to += 1
+        at += 1
+    size[0] = to - start
+    return at + 1
+
+
 cdef inline size_t size_of_varint(uint64_t number) noexcept nogil:
     cdef size_t size = 1
     while number > 0x7F:
@@ -97,7 +132,7 @@ cdef class MessagePage:
         self.page, self.labels, self.body = page, Buffer(), Buffer()
         self.native = NativeWriter(page.durations.natives)
 
-    def chunks(self, format, now):
+    def chunks(self, format, now, escaping):
         """Chunks of at most CHUNK_BYTES, some of them empty."""
         cdef Buffer metrics = Buffer(), metric = Buffer()
         cdef Style style = self.page.style(format, now)
@@ -106,7 +141,8 @@ cdef class MessagePage:
         cdef size_t turn
         cdef bytes order
         calls, durations = sorted_series(self.page.calls), sorted_series(self.page.durations)
-        for view in self.page.views:
+        yield from self.page.targets.messages()
+        for view in self.page.shown(escaping):
             head = view.heads[format]
             order = durations if view.shows == SHOWS_DURATION else calls
             turn = CHUNK_BYTES
@@ -136,30 +172,9 @@ cdef class MessagePage:
         return 0
 
     cdef int put_labels(self, Buffer metric, View view, Series* series) except -1:
-        """The rendered pairs, read back."""
-        cdef char* at
-        cdef char* value
         cdef char* start = self.labels.reserve(view.line_room + series.size)
         cdef char* end = self.page.put_labels(start, view, series)
-        cdef char* to = metric.reserve(2 * (end - start) + METRIC_ROOM)
-        cdef char* name
-        while start != end:
-            name = start
-            while start[0] != c"=":
-                start += 1
-            value = at = start + 2
-            start = value
-            while start[0] != c'"':
-                if start[0] == c"\\":
-                    start += 1
-                    at[0] = c"\n" if start[0] == c"n" else start[0]
-                else:
-                    at[0] = start[0]
-                at += 1
-                start += 1
-            to = put_pair(to, name, value - 2 - name, value, at - value)
-            start += 2
-        return metric.written(to)
+        return metric.written(put_pairs(metric.reserve(2 * (end - start) + METRIC_ROOM), start, end))
 
     cdef int put_counter(self, Buffer metric, View view, Style* style, Series* series) except -1:
         cdef char body[EXEMPLAR_ROOM + 64]

@@ -124,13 +124,15 @@ class Dimension:
     """One label: `attributes` are tried in order, each through all `sources`; the first non-empty value is taken.
 
     `label` is a valid label name, unique among its family's.  `default` "" means: no value, no label.  The scope's
-    own name and version are its attributes `scope.name` and `scope.version`.
+    own name and version are its attributes `scope.name` and `scope.version`.  `utf8` is the name that scrapers see
+    which ask for UTF-8 names, any text that is as unique; "" means `label`.
     """
 
     label: str
     attributes: tuple[str, ...]
     sources: tuple[Source, ...] = (Source.SPAN, Source.RESOURCE)
     default: str = ""
+    utf8: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +156,10 @@ class Plan:
     exemplars              formats that can carry them show, for each bucket, the span that ended last
     created                OpenMetrics pages say when each series began (`_created`)
     zero_first_ns          nanoseconds for which a series that is born is shown at 0; 0: not at all
+    target_info            each instance of a service that sent spans has a series in `target_info`
     label_value_length     bytes of UTF-8 that a label value may have, the ellipsis of a cut one included
     raw_key_bytes          bytes that the engine's memory of known keys may take, of both generations together
+    most_targets           instances of services that `target_info` shows, at least 1; of more, those heard of last
     """
 
     dialects: tuple[Dialect, ...] = (Dialect.OTEL,)
@@ -175,5 +179,7 @@ class Plan:
     exemplars: bool = True
     created: bool = False
     zero_first_ns: int = 0
+    target_info: bool = False
     label_value_length: int = 256
     raw_key_bytes: int = 64 << 20
+    most_targets: int = 10_000

@@ -197,6 +197,11 @@ def _texts(labels: Iterable[Label], context: Context, values: Sequence[str]) -> 
 
 def pair(label: str, value: str) -> str:
     """`label="value",`, escaped as the exposition formats have it."""
-    if '"' in value or "\\" in value or "\n" in value:
-        value = value.translate(_ESCAPES)
-    return f'{label}="{value}",'
+    return f"{label}={quoted(value)},"
+
+
+def quoted(text: str) -> str:
+    """In quotes, escaped as values and UTF-8 names are."""
+    if '"' in text or "\\" in text or "\n" in text:
+        text = text.translate(_ESCAPES)
+    return f'"{text}"'

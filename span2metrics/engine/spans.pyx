@@ -57,6 +57,7 @@ cdef class Miss:
 
 cdef class Walk:
     cdef Contexts contexts
+    cdef Targets targets    # None: nobody asks for them
     cdef Keys keys
     cdef object policy
     cdef AttributeReader reader
@@ -77,8 +78,9 @@ cdef class Walk:
     cdef size_t key_size
     cdef bint key_kept      # no value of it is too long
 
-    def __cinit__(self, Contexts contexts, Keys keys, policy, plan):
+    def __cinit__(self, Contexts contexts, Targets targets, Keys keys, policy, plan):
         self.contexts = contexts
+        self.targets = targets
         self.keys = keys
         self.policy = policy
         self.reader = AttributeReader(policy.span_attributes)
@@ -105,6 +107,8 @@ cdef class Walk:
             PyMem_RawFree(self.rows)
             self.rows = NULL
             self.room = 0
+        if self.targets is not None:
+            self.targets.forget()
         return self.contexts.forget()
 
     # --- messages, from the outside in --------------------------------------------------------------------------------
@@ -135,6 +139,7 @@ cdef class Walk:
         cdef uint32_t tag
         cdef Cursor sub
         cdef Cursor resource = self.first_field(c)
+        cdef size_t before = self.count
         context = None
         if not self.contexts.reads_scope:
             context = self.contexts.of(resource, Cursor(NULL, NULL), self.merged)
@@ -145,6 +150,8 @@ cdef class Walk:
                 self.scope_spans(sub, resource, context)
             else:
                 skip(&c, tag)
+        if self.targets is not None and self.count != before:
+            self.targets.see(resource, self.merged)
         return 0
 
     cdef int scope_spans(self, Cursor c, Cursor resource, object context) except -1:

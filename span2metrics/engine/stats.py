@@ -24,6 +24,8 @@ class Stats:
     truncated              label → values cut, once a span
     dropped                reason → spans
     raw_keys, raw_key_bytes, contexts   of the engine's caches, now
+    targets                instances of services that are shown now
+    forgotten_targets      those that made room for others
     """
 
     received: int
@@ -37,3 +39,5 @@ class Stats:
     raw_keys: int
     raw_key_bytes: int
     contexts: int
+    targets: int
+    forgotten_targets: int

@@ -20,8 +20,9 @@ from isal import isal_zlib
 
 from span2metrics.engine.core import Engine
 from span2metrics.engine.families import write_families
-from span2metrics.engine.plan import Format, Now
+from span2metrics.engine.plan import Now
 from span2metrics.telemetry import Telemetry
+from span2metrics.web.negotiate import Negotiated
 from span2metrics.web.selection import Selection
 
 if TYPE_CHECKING:
@@ -37,26 +38,30 @@ Chunks = AsyncGenerator[bytes, None]
 
 
 async def page(
-    engine: Engine | None, telemetry: Telemetry | None, format: Format, now: Now, selection: Selection | None = None
+    engine: Engine | None,
+    telemetry: Telemetry | None,
+    chosen: Negotiated,
+    now: Now,
+    selection: Selection | None = None,
 ) -> Chunks:
     """The page's chunks, none of them empty: the span series unless `engine` is None, our own unless `telemetry` is.
 
     With a `selection`, those families alone that it names; the engine is not asked for what is not needed.
     """
     if engine is not None:
-        for chunk in _spans(engine, telemetry, format.body, now, selection):
+        for chunk in _spans(engine, telemetry, chosen, now, selection):
             if chunk:
                 yield chunk
             await asyncio.sleep(0)
     own: Iterable[Metric] = () if telemetry is None else telemetry.collect()
-    if end := write_families(own if selection is None else selection.of(own), format) + format.trailer:
+    if end := write_families(own if selection is None else selection.of(own), chosen.format) + chosen.format.trailer:
         yield end
 
 
 def _spans(
-    engine: Engine, telemetry: Telemetry | None, format: Format, now: Now, selection: Selection | None
+    engine: Engine, telemetry: Telemetry | None, chosen: Negotiated, now: Now, selection: Selection | None
 ) -> Iterator[bytes]:
-    chunks = engine.render(format, now)
+    chunks = engine.render(chosen.format.body, now, chosen.escaping)
     if selection is None:
         return chunks
     return selection.without(() if telemetry is None else telemetry.collect()).of_page(chunks)

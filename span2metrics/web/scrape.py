@@ -20,7 +20,7 @@ from aiohttp import hdrs, web
 
 from span2metrics import names
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import Format, Now
+from span2metrics.engine.plan import Escaping, Format, Now
 from span2metrics.faults import FaultLog
 from span2metrics.telemetry import Telemetry
 from span2metrics.web import deadline, replies
@@ -54,15 +54,15 @@ class _Asked(NamedTuple):
         return self.chosen.format
 
     @property
-    def kind(self) -> tuple[Format, Encoding]:
+    def kind(self) -> tuple[Format, Escaping, Encoding]:
         """Whole pages of a kind cost the same."""
-        return self.format.body, self.encoding
+        return self.format.body, self.chosen.escaping, self.encoding
 
 
 class Scrape:
     """The handler of one metrics path: with the span series if `engine` is given, with our own metrics if `own`.
 
-    `places` are shared by all paths.
+    `places` are shared by all paths; `utf8_names` lets labels have such names for those who ask for them.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Scrape:
         places: Places,
         *,
         own: bool,
+        utf8_names: bool = False,
     ) -> None:
         self.title = title
         self._engine = engine
@@ -82,10 +83,11 @@ class Scrape:
         self._places = places
         self._costs = Costs()
         self._shown = telemetry if own else None
+        self._utf8_names = utf8_names
         self._faults = FaultLog("a metrics page broke off")
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        asked = _asked(request)
+        asked = _asked(request, self._utf8_names)
         response = _response(asked)
         if request.method == hdrs.METH_HEAD:
             return response
@@ -133,26 +135,29 @@ class Scrape:
         return self._costs if asked.selection is None else Costs()
 
     def _chunks(self, asked: _Asked) -> Chunks:
-        chunks = page(self._engine, self._shown, asked.format, self._clock(), asked.selection)
+        chunks = page(self._engine, self._shown, asked.chosen, self._clock(), asked.selection)
         return gzipped(chunks) if asked.encoding is Encoding.GZIP else chunks
 
 
-def scrapes(config: models.Web, engine: Engine, telemetry: Telemetry, clock: Callable[[], Now]) -> dict[str, Scrape]:
+def scrapes(
+    config: models.Web, engine: Engine, telemetry: Telemetry, clock: Callable[[], Now], *, utf8_names: bool = False
+) -> dict[str, Scrape]:
     """The metrics pages by path: one for everything, or one for the span series and one for the daemon's own."""
     spans, own = config.telemetry_path, config.exporter_telemetry_path
     places = Places(config.max_scrapes)
     if spans == own:
-        return {spans: Scrape("Metrics", engine, telemetry, clock, places, own=True)}
+        return {spans: Scrape("Metrics", engine, telemetry, clock, places, own=True, utf8_names=utf8_names)}
     return {
-        spans: Scrape("Metrics of spans", engine, telemetry, clock, places, own=False),
+        spans: Scrape("Metrics of spans", engine, telemetry, clock, places, own=False, utf8_names=utf8_names),
         own: Scrape("Metrics of the daemon", None, telemetry, clock, places, own=True),
     }
 
 
-def _asked(request: web.BaseRequest) -> _Asked:
+def _asked(request: web.BaseRequest, utf8_names: bool) -> _Asked:
     named = request.query.getall(SELECTING, [])
+    accept = ",".join(request.headers.getall(hdrs.ACCEPT, ()))
     return _Asked(
-        choose_format(",".join(request.headers.getall(hdrs.ACCEPT, ())), FILTERED if named else SERVED),
+        choose_format(accept, FILTERED if named else SERVED, utf8_names=utf8_names),
         choose_encoding(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ()))),
         Selection(named) if named else None,
         deadline.seconds_to_answer(request.headers.get(deadline.HEADER)),

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 _HEAD = b"# HELP "
-_SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
+_SUFFIXES = {
+    "counter": ("_total",),
+    "histogram": ("_bucket", "_sum", "_count"),
+    "info": ("_info",),
+    "summary": ("_sum", "_count"),
+}
 
 
 class Selection:

@@ -41,7 +41,8 @@ _CLOSING = 1.0
 class Web:
     """The pages on `config.listen_address`.
 
-    `unready()` is why the daemon is not ready, or None; `receivers()` is name → bound address, for the landing page.
+    `unready()` is why the daemon is not ready, or None; `receivers()` is name → bound address, for the landing page;
+    `utf8_names` as in `Scrape`.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Web:
         version: str,
         receivers: Callable[[], dict[str, str]],
         clock: Callable[[], Now] = read_clock,
+        utf8_names: bool = False,
     ) -> None:
         self._endpoint = config.listen_address
-        metrics = scrapes(config, engine, telemetry, clock)
+        metrics = scrapes(config, engine, telemetry, clock, utf8_names=utf8_names)
         self._pages = Pages(metrics, unready=unready, version=version, receivers=receivers)
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
