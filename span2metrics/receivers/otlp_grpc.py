@@ -78,7 +78,7 @@ class OtlpGrpc:
         except BaseException as error:
             await self.stop(0)
             if isinstance(error, RuntimeError):
-                raise StartupError(f"receivers.otlp.grpc: cannot listen on {self._config.endpoint}") from None
+                raise StartupError(f"receivers.otlp.grpc.endpoint: cannot listen on {self._config.endpoint}") from None
             raise
         self.address = addresses[0]
 
@@ -100,7 +100,7 @@ class OtlpGrpc:
 
     def _addresses(self) -> list[str]:
         """Where to listen, found by listening there for a moment: gRPC itself would not say what is wrong."""
-        sockets = listen.bind(self._config.endpoint, "receivers.otlp.grpc")
+        sockets = listen.bind(self._config.endpoint, "receivers.otlp.grpc.endpoint")
         addresses = [listen.address(sock) for sock in sockets]
         for sock in sockets:
             sock.close()

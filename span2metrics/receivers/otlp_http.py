@@ -68,7 +68,7 @@ class OtlpHttp:
 
     async def start(self) -> None:
         """Raises `StartupError` where the address cannot be had; nothing is left open then."""
-        sockets = listen.bind(self._config.endpoint, "receivers.otlp.http")
+        sockets = listen.bind(self._config.endpoint, "receivers.otlp.http.endpoint")
         if self._intake.limit < _AMPLE:
             for sock in sockets:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_AHEAD)
