@@ -71,6 +71,7 @@ _ROWS: Final = (
 )
 
 NO_SUCH_METHOD: Final = Reply(UNIMPLEMENTED, 405, names.UNSUPPORTED, "this path takes POST only")
+NO_SUCH_CALL: Final = Reply(UNIMPLEMENTED, 404, names.UNSUPPORTED, "only spans are taken, by TraceService/Export")
 INTERNAL_FAULT: Final = Reply(UNAVAILABLE, 503, names.INTERNAL, "internal fault", 1.0)
 
 
