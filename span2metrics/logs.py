@@ -54,6 +54,7 @@ def set_up(level: str, format: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(FORMATS[format]())
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
     logging.captureWarnings(True)
+    logging.getLogger("grpc").setLevel(max(LEVELS[level], logging.INFO))  # at debug, a line for every call
 
 
 def _quoted(value: object) -> str:

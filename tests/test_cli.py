@@ -84,7 +84,8 @@ def test_the_help_page_lists_flags_and_commands(capsys: pytest.CaptureFixture[st
     ("words", "fault"),
     [
         (["--colour=red"], "unrecognized arguments: --colour=red"),
-        (["--config.fil=x"], "unrecognized arguments: --config.fil=x"),
+        (["--config.fil=x"], "unrecognized arguments: --config.fil=x (did you mean --config.file?)"),
+        (["serve", "--config-file", "x"], "unrecognized arguments: --config-file x (did you mean --config.file?)"),
         (["--log.level=loud"], "argument --log.level: invalid choice: 'loud'"),
         (["chek"], "unknown command: chek"),
         (["check"], "arguments are required: FILE"),
@@ -168,7 +169,10 @@ def test_a_bad_configuration_ends_with_all_its_problems_and_1(
         (["serve", "--shutdown.grace=-5s"], "--shutdown.grace: is negative"),
         (["demo", "--duration=soon"], "--duration: is not a duration"),
         (["serve", "--otlp.grpc.endpoint=x"], "--otlp.grpc.endpoint: "),
-        (["serve", "--otlp.grpc.endpoint=", "--otlp.http.endpoint="], "both receivers are off"),
+        (
+            ["serve", "--otlp.grpc.endpoint=", "--otlp.http.endpoint="],
+            "--otlp.grpc.endpoint: receivers.otlp: both receivers are off",
+        ),
         (["demo", "--otlp.grpc.endpoint="], "span2metrics: the demo sends over gRPC"),
     ],
 )

@@ -169,7 +169,7 @@ FAMILIES = {
     ),
 }
 DIMENSIONS = {
-    "dimension_is_text": seen(3, FIRST, "expected a mapping (name, coalesce, label, default, from), found the text"),
+    "dimension_is_text": seen(3, FIRST, "from), found the text `http.route`; write {name: …}"),
     "dimension_without_attribute": seen(3, FIRST, "has neither `name` nor `coalesce`; say which attribute to read"),
     "dimension_with_name_and_coalesce": seen(3, FIRST, "has both `name` and `coalesce`; keep one of them"),
     "attribute_empty": seen(3, f"{FIRST}.name", "empty text is no name; write the name of an attribute"),

@@ -120,3 +120,12 @@ def test_a_second_set_up_replaces_the_first() -> None:
     first, second = set_up("json"), set_up("logfmt")
     logging.getLogger("shop").info("m")
     assert (len(first()), len(second())) == (0, 1)
+
+
+def test_debug_is_ours_and_not_a_line_of_grpc_for_every_call() -> None:
+    written = set_up("json", "debug")
+    for name in ("grpc._cython.cygrpc", "span2metrics.daemon"):
+        logging.getLogger(name).debug("m")
+    assert [json.loads(line)["logger"] for line in written()] == ["span2metrics.daemon"]
+    logging.getLogger("grpc.aio").warning("m")
+    assert len(written()) == 2

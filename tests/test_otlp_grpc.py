@@ -223,11 +223,15 @@ def test_no_error_outlives_its_call_and_keeps_the_message(run: Run) -> None:
         f"/{SERVICE}/Import",
     ],
 )
-def test_other_services_are_unimplemented(run: Run, method: str) -> None:
+def test_other_methods_are_unimplemented_told_what_is_taken_and_counted(run: Run, method: str) -> None:
     async def scenario() -> None:
         async with over_grpc() as edge:
-            assert refused(await edge.export(SPAN, method=method)).code == grpc.StatusCode.UNIMPLEMENTED
-            assert edge.outcomes == {}
+            for message in (SPAN, bytes(8 << 20)):
+                answer = refused(await edge.export(message, method=method))
+                assert answer.code == grpc.StatusCode.UNIMPLEMENTED
+                assert answer.message == "only spans are taken, by TraceService/Export"
+            assert edge.outcomes == {names.UNSUPPORTED: 2}
+            assert (edge.received, edge.intake.bytes) == (0, 0)
 
     run(scenario())
 

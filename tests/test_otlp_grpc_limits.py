@@ -219,7 +219,10 @@ def test_a_port_in_use_is_one_clear_line(run: Run, capfd: pytest.CaptureFixture[
             port = taken.getsockname()[1]
             with pytest.raises(StartupError) as caught:
                 await receiver(Endpoint("127.0.0.1", port)).start()
-        assert str(caught.value) == f"receivers.otlp.grpc: cannot listen on 127.0.0.1:{port}: address already in use"
+        assert str(caught.value) == (
+            f"receivers.otlp.grpc.endpoint: cannot listen on 127.0.0.1:{port}: address already in use"
+            "; stop what listens there, or choose another port"
+        )
 
     run(scenario())
     assert capfd.readouterr().err == ""

@@ -278,7 +278,9 @@ def test_another_path_can_be_configured(run: Run) -> None:
     async def scenario() -> None:
         async with http(path="/otlp") as edge:
             assert (await edge.post(SPAN, path="/otlp?x=1")).status == 200
-            assert (await edge.post(SPAN)).status == 404
+            answer = await edge.post(SPAN, {"Content-Type": ""})
+            assert answer.status == 404
+            assert answer.body == b"there is nothing at this path; only spans are taken, at /otlp\n"
 
     run(scenario())
 

@@ -90,7 +90,10 @@ def test_a_port_in_use_is_one_clear_line(run: Run) -> None:
             port = taken.getsockname()[1]
             with pytest.raises(StartupError) as caught:
                 await receiver(Endpoint("127.0.0.1", port)).start()
-        assert str(caught.value) == f"receivers.otlp.http: cannot listen on 127.0.0.1:{port}: address already in use"
+        assert str(caught.value) == (
+            f"receivers.otlp.http.endpoint: cannot listen on 127.0.0.1:{port}: address already in use"
+            "; stop what listens there, or choose another port"
+        )
 
     run(scenario())
 

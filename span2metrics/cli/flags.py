@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 CONFIG_VARIABLE = "SPAN2METRICS_CONFIG_FILE"
@@ -41,7 +42,17 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     command = words[0] if named else "serve"
     if command not in _COMMANDS:
         _parser("serve").error(f"unknown command: {command} (commands: {', '.join(_COMMANDS)})")
-    return _parser(command).parse_args(words[named:], argparse.Namespace(command=command))
+    parser = _parser(command)
+    options, unknown = parser.parse_known_args(words[named:], argparse.Namespace(command=command))
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_guess(unknown[0], parser)}")
+    return options
+
+
+def _guess(word: str, parser: argparse.ArgumentParser) -> str:
+    """Prometheus' manner of dots is not everybody's."""
+    close = get_close_matches(word.partition("=")[0], parser._option_string_actions, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
@@ -83,7 +94,8 @@ def _daemon(parser: argparse.ArgumentParser) -> None:
         dest="shutdown_grace",
         metavar="DURATION",
         default=SHUTDOWN_GRACE,
-        help="how long requests in flight and a last scrape may take after SIGTERM (%(default)s)",
+        help="how long requests in flight and a last scrape may take after SIGTERM (%(default)s); a second signal "
+        "ends at once",
     )
 
 

@@ -101,9 +101,10 @@ def overlay(root: yaml.Node, path: str, text: str) -> yaml.Node:
     """The tree with the value of one flag in place of its own; the old tree stays.
 
     The flag wins over the file, also where the file has switched the section off.  Its name is the path with hyphens,
-    without `receivers.`: `--web.listen-address`, `--otlp.grpc.endpoint`.
+    without `receivers.`: `--web.listen-address`, `--otlp.grpc.endpoint`.  A receiver has no flag but its endpoint's,
+    which also switches it off.
     """
-    flag = "--" + path.removeprefix("receivers.").replace("_", "-")
+    flag = "--" + path.removeprefix("receivers.").replace("_", "-") + (".endpoint" if text == "null" else "")
     mark = yaml.Mark(flag, 0, -1, 0, None, 0)
     return _grafted(root, path.split("."), FlagNode(plain_tag(text), text, mark, mark))
 

@@ -69,8 +69,7 @@ class Section(Kind[T]):
         self.settings = {declared.key: declared for declared in settings(model)}
 
     def read(self, value: Value) -> T:
-        hint = "; remove the key to have the defaults" if value.kind == "null" else ""
-        value.insist(f"a mapping ({', '.join(self.settings)})", "mapping", hint=hint)
+        value.insist(f"a mapping ({', '.join(self.settings)})", "mapping", hint=self._remedy(value))
         fields: dict[str, Any] = {}
         for key, node in value.entries():
             self._read_entry(value, key, node, fields)
@@ -88,6 +87,9 @@ class Section(Kind[T]):
         entry = value.entry(key, node, secret=declared.secret)
         for result in attempt(declared.kind, entry):
             fields[declared.field] = result
+
+    def _remedy(self, value: Value) -> str:
+        return "; remove the key to have the defaults" if value.kind == "null" else ""
 
     def fallback(self) -> tuple[T, ...]:
         return (self.model(),)
@@ -132,6 +134,10 @@ class Entry(Section[T]):
         if self.shorthand is None or not value.scalar:
             return super().read(value)
         return self.model(**{self.shorthand.field: self.shorthand.kind.read(value)})
+
+    def _remedy(self, value: Value) -> str:
+        # The first key is the one that a bare text was meant for.
+        return f"; write {{{next(iter(self.settings))}: …}}" if value.kind == "text" else super()._remedy(value)
 
     def show(self, value: T) -> Plain:
         return {key: shown for key, shown in super().show(value).items() if shown != self._absent(key)}

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from span2metrics.errors import StartupError
 
 _TRIES: Final = 16
+_TAKEN: Final = "; stop what listens there, or choose another port"
 
 
 class Endpoint(Protocol):
@@ -29,11 +30,12 @@ class Endpoint(Protocol):
 
 
 def bind(endpoint: Endpoint, what: str) -> list[socket.socket]:
-    """Bound sockets, all on one port.  Raises `StartupError`, which names `what` and the endpoint."""
+    """Bound sockets, all on one port.  Raises `StartupError`, which names `what` (the key) and the endpoint."""
     try:
         return _bind(endpoint.host, endpoint.port)
     except OSError as error:
-        raise StartupError(f"{what}: cannot listen on {endpoint}: {_reason(error).lower()}") from None
+        remedy = _TAKEN if error.errno == errno.EADDRINUSE else ""
+        raise StartupError(f"{what}: cannot listen on {endpoint}: {_reason(error).lower()}{remedy}") from None
 
 
 def address(sock: socket.socket) -> str:

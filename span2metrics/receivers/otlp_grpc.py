@@ -69,7 +69,9 @@ class OtlpGrpc:
         self._closing = False
         self._server = grpc.aio.server(options=self._options())
         self._health = health.aio.HealthServicer()
-        self._server.add_generic_rpc_handlers((self._handlers(), _health_handlers(self._health)))
+        self._server.add_generic_rpc_handlers(
+            (self._handlers(), _health_handlers(self._health), _Others(self._refusals))  # asked in this order
+        )
         try:
             await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
             for address in addresses:
@@ -78,7 +80,7 @@ class OtlpGrpc:
         except BaseException as error:
             await self.stop(0)
             if isinstance(error, RuntimeError):
-                raise StartupError(f"receivers.otlp.grpc: cannot listen on {self._config.endpoint}") from None
+                raise StartupError(f"receivers.otlp.grpc.endpoint: cannot listen on {self._config.endpoint}") from None
             raise
         self.address = addresses[0]
 
@@ -100,7 +102,7 @@ class OtlpGrpc:
 
     def _addresses(self) -> list[str]:
         """Where to listen, found by listening there for a moment: gRPC itself would not say what is wrong."""
-        sockets = listen.bind(self._config.endpoint, "receivers.otlp.grpc")
+        sockets = listen.bind(self._config.endpoint, "receivers.otlp.grpc.endpoint")
         addresses = [listen.address(sock) for sock in sockets]
         for sock in sockets:
             sock.close()
@@ -188,6 +190,25 @@ def _refuse(context: Any, answer: Reply) -> None:
     context.set_details(answer.message)
     if answer.retry_after is not None:
         context.set_trailing_metadata((("grpc-status-details-bin", answer.status()),))
+
+
+class _Others(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+    """Any method that nobody else knows, such as the metrics and logs that SDKs send to the same port.
+
+    Refused before the message is read.
+    """
+
+    def __init__(self, refusals: Refusals) -> None:
+        self._refusals = refusals
+        self._handler = grpc.stream_unary_rpc_method_handler(self._answer)
+
+    def service(self, _: object) -> Any:
+        return self._handler
+
+    async def _answer(self, _: object, context: Any) -> bytes:
+        self._refusals.count(reply.NO_SUCH_CALL.outcome)
+        _refuse(context, reply.NO_SUCH_CALL)
+        return b""
 
 
 def _health_handlers(servicer: Any) -> Any:

@@ -58,6 +58,7 @@ class OtlpHttp:
         self._intake = intake
         self._refusals = Refusals(names.RECEIVER_HTTP, telemetry)
         self._cors = Cors(config.cors) if config.cors else None
+        self._no_such_path = reply.no_such_path(config.path)
         self._arrivals = Arrivals(intake.limit // 2, max_request_size, lambda: intake.bytes, memory.ceiling())
         self._translating = asyncio.Lock()
         self._server: web.Server | None = None
@@ -67,7 +68,7 @@ class OtlpHttp:
 
     async def start(self) -> None:
         """Raises `StartupError` where the address cannot be had; nothing is left open then."""
-        sockets = listen.bind(self._config.endpoint, "receivers.otlp.http")
+        sockets = listen.bind(self._config.endpoint, "receivers.otlp.http.endpoint")
         if self._intake.limit < _AMPLE:
             for sock in sockets:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_AHEAD)
@@ -113,7 +114,7 @@ class OtlpHttp:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if request.path != self._config.path:
-            return self._refuse(request, reply.NO_SUCH_PATH)
+            return self._refuse(request, self._no_such_path)
         if request.method != hdrs.METH_POST:
             return self._other_method(request)
         try:

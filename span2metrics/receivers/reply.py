@@ -70,9 +70,14 @@ _ROWS: Final = (
     _Row(Abandoned, DEADLINE_EXCEEDED, 503, names.ABANDONED, 1.0),
 )
 
-NO_SUCH_PATH: Final = Reply(NOT_FOUND, 404, names.UNSUPPORTED, "there is nothing at this path")
 NO_SUCH_METHOD: Final = Reply(UNIMPLEMENTED, 405, names.UNSUPPORTED, "this path takes POST only")
+NO_SUCH_CALL: Final = Reply(UNIMPLEMENTED, 404, names.UNSUPPORTED, "only spans are taken, by TraceService/Export")
 INTERNAL_FAULT: Final = Reply(UNAVAILABLE, 503, names.INTERNAL, "internal fault", 1.0)
+
+
+def no_such_path(path: str) -> Reply:
+    """To what came to another path than this one: an endpoint given without it, or metrics and logs of an SDK."""
+    return Reply(NOT_FOUND, 404, names.UNSUPPORTED, f"there is nothing at this path; only spans are taken, at {path}")
 
 
 def to(error: Exception) -> Reply:

@@ -68,7 +68,7 @@ class Web:
 
     async def start(self) -> None:
         """Raises `StartupError` where an address cannot be had; nothing is left open then."""
-        sockets = listen.bind(self._endpoint, "web")
+        sockets = listen.bind(self._endpoint, "web.listen_address")
         self._server = web.Server(self._answer)
         try:
             for bound in sockets:
