@@ -150,16 +150,18 @@ LABELS = [
         "long values are cut",
         [
             CALL.but(service="s" * 17, attributes={"k": "é" * 9}),
-            SERVED,
+            SERVED.but(service="t" * 17),
             ROOT.but(service="r" * 16, attributes={"peer.service": "p" * 17}),
-        ]
-        + [STEP.but(service="i" * 17)],
+            CALL.but(span_id=id_of(5), attributes={"server.address": "h" * 17}),
+            STEP.but(service="i" * 17),
+        ],
         {
-            edge("s" * 13 + "…", "stock", client_k="é" * 6 + "…"): PAIR,
+            edge("s" * 13 + "…", "t" * 13 + "…", client_k="é" * 6 + "…"): PAIR,
             edge("p" * 13 + "…", "r" * 16, "virtual_node"): record(server=[7 * MS]),
+            edge("shop", "h" * 13 + "…", "virtual_node"): record(client=[5 * MS]),
         },
         Settings(label_value_length=16, dimensions=(Dimension("k", ("k",)),)),
-        services=frozenset({"s" * 13 + "…", "stock", "r" * 16, "i" * 13 + "…"}),
+        services=frozenset({"s" * 13 + "…", "t" * 13 + "…", "r" * 16, "i" * 13 + "…", "shop"}),
     ),
     Case(
         "a cut service is unpaired under its label",

@@ -11,12 +11,35 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from span2metrics.engine.plan import Now
-from tests import cases_edges_labels, cases_edges_pairs, cases_edges_peers, cases_edges_time, wire
-from tests.cases_edges import CALL, SECOND, SERVED, TAKEN, Call, Case, at, feedings
+from span2metrics.engine.plan import MS, Format, Now
+from tests import (
+    cases_edges_exemplars,
+    cases_edges_labels,
+    cases_edges_pairs,
+    cases_edges_peers,
+    cases_edges_time,
+    graph_page,
+    wire,
+)
+from tests.cases_edges import (
+    CALL,
+    SECOND,
+    SERVED,
+    SHOP_MAIL,
+    SHOP_STOCK,
+    TAKEN,
+    Call,
+    Case,
+    at,
+    feedings,
+    id_of,
+    record,
+    trace_of,
+)
 from tests.oracle_edges import Edges
-from tests.oracle_families import REQUESTS
+from tests.oracle_families import FAILED, REQUESTS, SERVER_SECONDS, families
 from tests.oracle_halves import Settings
+from tests.oracle_page import Exemplar
 from tests.payloads import Placed, request
 from tests.payloads_edges import graph_settings, meeting_spans
 from tests.twins import BrokenError
@@ -26,6 +49,7 @@ CASES = [
     *cases_edges_peers.CASES,
     *cases_edges_labels.CASES,
     *cases_edges_time.CASES,
+    *cases_edges_exemplars.CASES,
 ]
 
 
@@ -66,6 +90,33 @@ def test_a_case_is_fed_in_every_order_in_one_request_and_in_many() -> None:
     assert len(orders) == 12
     assert {len(order) for order in orders} == {1, 3}
     assert any(call.request is None for calls in fed for call in calls)
+
+
+BOUNDS = (5 * MS, SECOND)
+ALL = Settings(bounds_ns=BOUNDS, messaging_latency=True, connection_info=True)
+
+
+@pytest.mark.parametrize("settings", [ALL, Settings(bounds_ns=BOUNDS)])
+def test_numbers_are_shown_by_family_and_labels(settings: Settings) -> None:
+    told = SHOP_MAIL, record(3, 1, [5 * MS, 5 * MS + 1, 2 * SECOND], [0], [7])
+    shown = families(
+        dict([told, (SHOP_STOCK, record())]), {("a", "client", "expired"): 2}, {("b", "max_items"): 3}, ["c"], settings
+    )
+    prefix = "traces_service_graph_"
+    options = {
+        f"{prefix}request_messaging_system_seconds": {SHOP_MAIL: ({"0.005": 1, "1.0": 1, "+Inf": 1}, 7, 1)},
+        f"{prefix}connection_info": {SHOP_MAIL: 1, SHOP_STOCK: 1},
+    }
+    seconds = {"0.005": 1, "1.0": 2, "+Inf": 3}, 2 * SECOND + 10 * MS + 1, 3
+    assert shown == (options if settings is ALL else {}) | {
+        f"{prefix}request_total": {SHOP_MAIL: 3, SHOP_STOCK: 1},
+        f"{prefix}request_failed_total": {SHOP_MAIL: 1, SHOP_STOCK: 0},
+        f"{prefix}request_server_seconds": {SHOP_MAIL: seconds},
+        f"{prefix}request_client_seconds": {SHOP_MAIL: ({"0.005": 1, "1.0": 1, "+Inf": 1}, 0, 1)},
+        f"{prefix}service_info": {frozenset({("service", "c")}): 1},
+        f"{prefix}unpaired_spans_total": {frozenset({("service", "a"), ("side", "client"), ("reason", "expired")}): 2},
+        f"{prefix}dropped_spans_total": {frozenset({("service", "b"), ("reason", "max_items")}): 3},
+    }
 
 
 @given(meeting_spans(unique=True), graph_settings, st.randoms(use_true_random=False), st.data())
@@ -146,3 +197,38 @@ def test_a_broken_request_changes_nothing() -> None:
     with pytest.raises(BrokenError):
         model.consume(broken, at(0))
     assert (model.pending, model.services) == (0, set())
+
+
+PAGE = """\
+# TYPE traces_service_graph_request{total} counter
+traces_service_graph_request_total{{client="shop",server="stock"}} 2{told}
+# TYPE traces_service_graph_request_server_seconds histogram
+traces_service_graph_request_server_seconds_bucket{{client="shop",server="stock",le="0.1"}} 1{told}
+traces_service_graph_request_server_seconds_bucket{{client="shop",server="stock",le="+Inf"}} 2
+traces_service_graph_request_server_seconds_sum{{client="shop",server="stock"}} 0.203
+traces_service_graph_request_server_seconds_count{{client="shop",server="stock"}} 2
+# TYPE traces_service_graph_service_info gauge
+traces_service_graph_service_info{{service="shop"}} 1
+# TYPE traces_span_metrics_calls{total} counter
+traces_span_metrics_calls_total{{service_name="shop"}} 7
+"""
+TOLD = f' # {{trace_id="{"01" * 16}",span_id="{"0002" * 4}"}} 0.003 1750000000.003'
+
+
+@pytest.mark.parametrize(("format", "total", "told"), [(Format.TEXT, "_total", ""), (Format.OPENMETRICS, "", TOLD)])
+def test_a_page_is_read_in_the_shape_of_the_numbers(format: Format, total: str, told: str) -> None:
+    case = Case(
+        "",
+        [CALL],
+        {SHOP_STOCK: record(2, 0, [3 * MS, 200 * MS])},
+        Settings(bounds_ns=(100 * MS,)),
+    )
+    expected = graph_page.parsed(case.families())
+    assert expected.pop(FAILED) == {SHOP_STOCK: 0}
+    page = PAGE.format(total=total, told=told).encode()
+    assert graph_page.read(page, format) == expected
+    if told:
+        exemplar = Exemplar(1_750_000_000 * SECOND + 3 * MS, trace_of(1), id_of(2), 3 * MS)
+        assert graph_page.read_exemplars(page) == graph_page.parsed_exemplars(
+            {(REQUESTS, SHOP_STOCK, ""): exemplar, (SERVER_SECONDS, SHOP_STOCK, "0.1"): exemplar}
+        )
