@@ -7,7 +7,7 @@ names here are the span names of the demo, so that dashboards and tests can coun
 from __future__ import annotations
 
 from span2metrics.demo import company
-from span2metrics.demo.company import FEATURES, LEDGER, PAYMENTS, SESSIONS
+from span2metrics.demo.company import FEATURES, LEDGER, PAYMENTS, TOKENS
 from span2metrics.demo.script import Call, Charge, Door, Entry, Latency, Operation, Publish, Query, Request, Work
 
 _HOP = Latency(0.6, 0.4)
@@ -60,7 +60,7 @@ OPERATIONS = {
         "paydemo.auth.v1.AuthService/Verify",
         Latency(1.5),
         (
-            Query(operation="GET", collection="session", namespace=SESSIONS, latency=Latency(0.4)),
+            Query(operation="GET", collection="token", namespace=TOKENS, latency=Latency(0.4)),
             Work(name="verify signature", latency=Latency(0.8)),
         ),
         failures=((0.01, company.EXPIRED_TOKEN),),

@@ -129,7 +129,7 @@ QUERY_TIMEOUT_MS = 1500.0
 #: The database that the incident slows down.
 LEDGER = "ledger"
 PAYMENTS = "payments"
-SESSIONS = "sessions"
+TOKENS = "tokens"
 FEATURES = "features"
 
 _POSTGRES = Database("postgres", {"db.system.name": "postgresql", "server.address": "postgres", "server.port": 5432})
@@ -138,7 +138,7 @@ _POSTGRES = Database("postgres", {"db.system.name": "postgresql", "server.addres
 DATABASES = {
     LEDGER: _POSTGRES,
     PAYMENTS: _POSTGRES,
-    SESSIONS: Database(
+    TOKENS: Database(
         "10.8.0.17:6379",
         {"db.system.name": "redis", "network.peer.address": "10.8.0.17", "network.peer.port": 6379},
         namespace="",
