@@ -141,7 +141,7 @@ def _key_of(piece: bytes) -> bytes | None:
         return None
 
 
-class _Place:
+class Place:
     """A span with its resource and its scope."""
 
     def __init__(self, span: bytes, resource: Iterable[bytes], scope: Iterable[bytes]) -> None:
@@ -184,7 +184,7 @@ class Oracle:
 
     def consume(self, request: bytes, now: Now = NOW) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
-        places = list(_places(parse("ExportTraceServiceRequest", request)))
+        places = list(places_of(parse("ExportTraceServiceRequest", request)))
         spans = [self._read(place) for place in places]
         self._targets.update([self._target(place) for place in places] if self.plan.target_info else ())
         for place, (calls, duration, took, faults, truncated) in zip(places, spans, strict=True):
@@ -194,7 +194,7 @@ class Oracle:
             self.anomalies.update(faults)
             self.truncated.update(truncated)
             if took is not None:
-                span = Span(took, _exemplar(place.span, took, now) if self.plan.exemplars else None)
+                span = Span(took, exemplar_of(place.span, took, now) if self.plan.exemplars else None)
                 self._durations[duration].append(span)
                 self._timed[calls].append(span)
         for labels in self._all_calls():
@@ -202,7 +202,7 @@ class Oracle:
         for labels in self._durations:
             self._born.setdefault(("duration", labels), now)
 
-    def _read(self, place: _Place) -> tuple[Any, Any, int | None, set[str], set[str]]:
+    def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str]]:
         faults: set[str] = set()
         truncated: set[str] = set()
         both = self._builtin(place, faults) | self._read_dimensions(
@@ -210,12 +210,12 @@ class Oracle:
         )
         calls = both | self._read_dimensions(self.plan.calls_dimensions, place, faults)
         duration = both | self._read_dimensions(self.plan.duration_dimensions, place, faults)
-        took = _duration(place.span, faults)
-        if not (_is_id(place.span.trace_id, 16) and _is_id(place.span.span_id, 8)):
+        took = duration_of(place.span, faults)
+        if not (is_id(place.span.trace_id, 16) and is_id(place.span.span_id, 8)):
             faults.add("invalid_id")
         return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated
 
-    def _target(self, place: _Place) -> Pairs:
+    def _target(self, place: Place) -> Pairs:
         """The instance that sent the span; a label is cut as any other, which nobody counts."""
         service, namespace, instance = (
             cut(place.text(f"service.{key}", Source.RESOURCE, set()), self.plan.label_value_length)
@@ -224,7 +224,7 @@ class Oracle:
         labels = {"service_name": service or "unknown_service", "service_namespace": namespace}
         return tuple((k, v) for k, v in {**labels, "service_instance_id": instance}.items() if v)
 
-    def _builtin(self, place: _Place, faults: set[str]) -> dict[str, str]:
+    def _builtin(self, place: Place, faults: set[str]) -> dict[str, str]:
         service_faults: set[str] = set()
         service = place.text("service.name", Source.RESOURCE, service_faults)
         if not service:
@@ -243,7 +243,7 @@ class Oracle:
         }
         return {label: text for label, text in labels.items() if label not in self.plan.exclude}
 
-    def _read_dimensions(self, dimensions: Iterable[Dimension], place: _Place, faults: set[str]) -> dict[str, str]:
+    def _read_dimensions(self, dimensions: Iterable[Dimension], place: Place, faults: set[str]) -> dict[str, str]:
         return {dimension.label: place.dimension(dimension, faults) for dimension in dimensions}
 
     def _cut(self, labels: dict[str, str], truncated: set[str]) -> Pairs:
@@ -299,18 +299,18 @@ class Oracle:
         return Model(self.plan, counters, self._timed, self._durations, self._born, self._targets)
 
 
-def _places(request: Any) -> Iterator[_Place]:
+def places_of(request: Any) -> Iterator[Place]:
     for resource_spans in request.resource_spans:
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
-                yield _Place(span, resource_spans.resource, scope_spans.scope)
+                yield Place(span, resource_spans.resource, scope_spans.scope)
 
 
-def _is_id(raw: bytes, length: int) -> bool:
+def is_id(raw: bytes, length: int) -> bool:
     return len(raw) == length and any(raw)
 
 
-def _duration(span: Any, faults: set[str]) -> int | None:
+def duration_of(span: Any, faults: set[str]) -> int | None:
     start, end = span.start_time_unix_nano, span.end_time_unix_nano
     if start == 0 or end == 0:
         faults.add("no_time")
@@ -320,8 +320,8 @@ def _duration(span: Any, faults: set[str]) -> int | None:
     return int(max(0, end - start))
 
 
-def _exemplar(span: Any, took: int, now: Now) -> Exemplar | None:
-    valid = _is_id(span.trace_id, 16) and _is_id(span.span_id, 8)
+def exemplar_of(span: Any, took: int, now: Now) -> Exemplar | None:
+    valid = is_id(span.trace_id, 16) and is_id(span.span_id, 8)
     if not valid or span.end_time_unix_nano > now.wall_ns:
         return None
     return Exemplar(span.end_time_unix_nano, span.trace_id, span.span_id, took)

@@ -74,7 +74,10 @@ def key_values(attributes: Attributes) -> list[KeyValue]:
 
 @dataclass(frozen=True)
 class Placed:
-    """A span with its resource and scope.  `took` in nanoseconds; `start` and `end` override it."""
+    """A span with its resource and scope.  `took` in nanoseconds; `start` and `end` override it.
+
+    `links` are (trace id, span id).
+    """
 
     name: str = "GET /"
     kind: int = SERVER
@@ -88,6 +91,8 @@ class Placed:
     scope_version: str = ""
     trace_id: bytes = b"\1" * 16
     span_id: bytes = b"\2" * 8
+    parent_id: bytes = b""
+    links: Sequence[tuple[bytes, bytes]] = ()
     start: int = START
     end: int | None = None
 
@@ -95,11 +100,13 @@ class Placed:
         return Span(
             trace_id=self.trace_id,
             span_id=self.span_id,
+            parent_span_id=self.parent_id,
             name=self.name,
             kind=self.kind,
             start_time_unix_nano=self.start,
             end_time_unix_nano=self.start + self.took if self.end is None else self.end,
             attributes=key_values(self.attributes),
+            links=[Span.Link(trace_id=trace_id, span_id=span_id) for trace_id, span_id in self.links],
             status=Status(code=self.status) if self.status else None,
         )
 

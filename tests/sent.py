@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from span2metrics import names
+from span2metrics.demo.graph import Asked, graph
 from span2metrics.demo.incident import INCIDENTS
 from span2metrics.demo.span import Span, Status
 from span2metrics.demo.traffic import Traffic, arrival_s
@@ -24,19 +25,23 @@ Labels = tuple[str, ...]
 Of = Callable[[Span], Labels]
 
 
-def _sent() -> Iterator[Span]:
-    """Every span that the demo sends with these settings: whole traces only."""
+def _sent() -> Iterator[tuple[list[Span], list[Asked]]]:
+    """Every trace that the demo sends with these settings, and who asked whom in it: whole traces only."""
     traffic = Traffic(SEED, INCIDENTS[INCIDENT])
     for number in count():
         since = arrival_s(number, RATE)
         if since > SECONDS:
             return
-        spans = traffic.trace(number, BASE_NS + int(since * 1e9), since)
+        trace = number, BASE_NS + int(since * 1e9), since
+        spans = traffic.trace(*trace)
         if max(span.end_ns for span in spans) <= BASE_NS + int(SECONDS * 1e9):
-            yield from spans
+            yield spans, traffic.asked(*trace)
 
 
-SPANS = tuple(_sent())
+_TRACES = tuple(_sent())
+SPANS = tuple(span for spans, _ in _TRACES for span in spans)
+#: Edge (client, server, connection type) to (requests, failed), as the script has it.
+GRAPH = graph(asked for _, all_asked in _TRACES for asked in all_asked)
 
 
 def send(endpoint: str) -> None:

@@ -25,9 +25,10 @@ READ = {
     "ScopeSpans": {"scope*", "spans*"},
     "InstrumentationScope": {"name", "version", "attributes*"},
     "Span": {
-        *("trace_id", "span_id", "name", "kind", "start_time_unix_nano", "end_time_unix_nano"),
-        *("attributes*", "status"),
+        *("trace_id", "span_id", "parent_span_id", "name", "kind", "start_time_unix_nano", "end_time_unix_nano"),
+        *("attributes*", "links*", "status"),
     },
+    "Link": {"trace_id", "span_id"},
     "Status": {"code"},
     "KeyValue": {"key", "value*"},
     "ArrayValue": {"values*"},
@@ -39,6 +40,8 @@ class BrokenError(Exception):
 
 
 def _edit(message: DescriptorProto) -> None:
+    for nested in message.nested_type:
+        _edit(nested)
     read = READ.get(message.name)
     for field in list(message.field):
         raw = f"{field.name}*" in (read or ())
@@ -76,6 +79,8 @@ def _twins() -> dict[str, Any]:
         for message in file.message_type:
             descriptor = pool.FindMessageTypeByName(f"{file.package}.{message.name}")
             twins[message.name] = message_factory.GetMessageClass(descriptor)
+            for nested in descriptor.nested_types:
+                twins[nested.name] = message_factory.GetMessageClass(nested)
     return twins
 
 

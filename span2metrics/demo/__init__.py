@@ -1,13 +1,13 @@
 """The demo: a small payments company that sends real OTLP over gRPC, and a word on where to look.
 
 A user pays at the gateway, which asks auth and payments; payments asks risk, a card network outside, the ledger and a
-PostgreSQL database, and tells settlement and notifications through Kafka.  Every five minutes the card network and the
-ledger's database have two bad ones.
+PostgreSQL database, and tells settlement and notifications, which sends mail, through Kafka.  Every five minutes the
+card network and the ledger's database have two bad ones.
 
 Read in this order: `company` and `behaviour` (the tables), `script` (their vocabulary), `unfolding` and `traffic` (a
-trace in time), `conventions` (what a span carries), `encode`, `sender`, `room`.  The room stands beside the daemon and
-knows only its address and the names of its metrics; tests use `traffic.Traffic` and `encode.encode` as a source of
-spans whose true counts are known.
+trace in time), `graph` (who asked whom in it), `conventions` (what a span carries), `encode`, `sender`, `room`.  The
+room stands beside the daemon and knows only its address and the names of its metrics; tests use `traffic.Traffic` and
+`encode.encode` as a source of spans whose true counts and true graph are known.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ names here are the span names of the demo, so that dashboards and tests can coun
 from __future__ import annotations
 
 from span2metrics.demo import company
-from span2metrics.demo.company import LEDGER, PAYMENTS
-from span2metrics.demo.script import Call, Charge, Door, Entry, Latency, Operation, Publish, Query, Work
+from span2metrics.demo.company import FEATURES, LEDGER, PAYMENTS, TOKENS
+from span2metrics.demo.script import Call, Charge, Door, Entry, Latency, Operation, Publish, Query, Request, Work
 
 _HOP = Latency(0.6, 0.4)
 _FAST = Latency(1.2)
@@ -59,7 +59,10 @@ OPERATIONS = {
         Door.RPC,
         "paydemo.auth.v1.AuthService/Verify",
         Latency(1.5),
-        (Work(name="verify signature", latency=Latency(0.8)),),
+        (
+            Query(operation="GET", collection="token", namespace=TOKENS, latency=Latency(0.4)),
+            Work(name="verify signature", latency=Latency(0.8)),
+        ),
         failures=((0.01, company.EXPIRED_TOKEN),),
     ),
     # risk
@@ -68,7 +71,10 @@ OPERATIONS = {
         Door.RPC,
         "paydemo.risk.v1.RiskService/Score",
         Latency(4),
-        (Work(name="evaluate model", latency=Latency(14, 0.5)),),
+        (
+            Query(operation="SELECT", collection="merchants", namespace=FEATURES, latency=Latency(0.9)),
+            Work(name="evaluate model", latency=Latency(14, 0.5)),
+        ),
         failures=((0.001, company.OUT_OF_MEMORY),),
         declines=0.02,
     ),
@@ -187,7 +193,7 @@ OPERATIONS = {
         Latency(2),
         (
             Work(name="render receipt", latency=Latency(5)),
-            Work(name="deliver receipt", latency=Latency(35, 0.6)),
+            Request(url=company.MAIL_URL, latency=Latency(35, 0.6)),
         ),
     ),
 }

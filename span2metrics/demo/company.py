@@ -1,8 +1,8 @@
 """The company: seven services and their pods, what they are built with, and what lies outside.
 
-Data only; `behaviour` says what the services do.  Outside are a PostgreSQL server, a Kafka cluster, a card network that
-sends us no spans, and users.  There are no payment card numbers, and identifiers have no runs of digits that could
-pass for one.
+Data only; `behaviour` says what the services do.  Outside are a PostgreSQL server, a Redis, a file of SQLite, a Kafka
+cluster, a card network and a mail provider that send us no spans, and users.  There are no payment card numbers, and
+identifiers have no runs of digits that could pass for one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from span2metrics.demo.script import Failure, Latency, Subscription, Topic
+from span2metrics.demo.script import Database, Failure, Latency, Subscription, Topic
 from span2metrics.demo.span import Pod, Scope
 
 NAMESPACE = "paydemo"
@@ -37,6 +37,7 @@ LANGUAGES = {
         {
             "http": Scope(_GO + "net/http/otelhttp", "0.68.0"),
             "rpc": Scope(_GO + "google.golang.org/grpc/otelgrpc", "0.68.0"),
+            "db": Scope("github.com/redis/go-redis/extra/redisotel", "9.12.1"),
             "own": Scope("paydemo", "1.0.0"),
         },
     ),
@@ -56,6 +57,7 @@ LANGUAGES = {
         "grpc.RpcError",
         {
             "rpc": Scope("opentelemetry.instrumentation.grpc", "0.66b2"),
+            "db": Scope("opentelemetry.instrumentation.sqlite3", "0.66b2"),
             "own": Scope("paydemo.model", "1.0.0"),
         },
     ),
@@ -63,6 +65,7 @@ LANGUAGES = {
         "2.6.0",
         "ServiceError",
         {
+            "http": Scope("paydemo-mail", "1.0.0"),
             "queue": Scope("@opentelemetry/instrumentation-kafkajs", "0.26.0"),
             "own": Scope("paydemo", "1.0.0"),
         },
@@ -121,12 +124,28 @@ PODS = {s.name: tuple(_pod(s, index) for index in range(len(s.versions))) for s 
 
 # --- what lies outside ------------------------------------------------------------------------------------------------
 
-DATABASE = ("postgres", 5432)
 #: PostgreSQL's statement_timeout.
 QUERY_TIMEOUT_MS = 1500.0
 #: The database that the incident slows down.
 LEDGER = "ledger"
 PAYMENTS = "payments"
+TOKENS = "tokens"
+FEATURES = "features"
+
+_POSTGRES = Database("postgres", {"db.system.name": "postgresql", "server.address": "postgres", "server.port": 5432})
+#: By namespace.  Each tells of itself in its own way: by its server's name, by the peer's address alone, and, after the
+#: conventions before the stable ones, by the name of the database.
+DATABASES = {
+    LEDGER: _POSTGRES,
+    PAYMENTS: _POSTGRES,
+    TOKENS: Database(
+        "10.8.0.17:6379",
+        {"db.system.name": "redis", "network.peer.address": "10.8.0.17", "network.peer.port": 6379},
+        namespace="",
+        collection="",
+    ),
+    FEATURES: Database("features", {"db.system": "sqlite"}, "db.name", "db.sql.table", "db.operation", ""),
+}
 
 BROKER = ("kafka", 9092)
 TOPICS = {
@@ -147,6 +166,12 @@ CARD_NETWORK_HOST = "api.cardnet.example"
 CARD_ATTEMPTS = 3
 CARD_TIMEOUT_MS = 1000.0
 CARD_BACKOFF_MS = 100.0
+
+MAIL_HOST = "api.mailer.example"
+MAIL_URL = f"https://{MAIL_HOST}:8443/v3/messages"
+
+#: What a graph calls those who ask first.
+USER = "user"
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from span2metrics.demo.script import (
     Failure,
     Operation,
     Query,
+    Request,
     Subscription,
     Topic,
 )
@@ -161,17 +162,16 @@ def rpc_client(target: Operation, failure: Failure | None) -> Attributes:
 
 
 def query(step: Query, failure: Failure | None) -> Attributes:
-    """A query to PostgreSQL."""
-    address, port = company.DATABASE
+    """A query, as its database's instrumentation tells of it."""
+    database = company.DATABASES[step.namespace]
     attributes: Attributes = {
-        "db.system.name": "postgresql",
-        "db.namespace": step.namespace,
-        "db.collection.name": step.collection,
-        "db.operation.name": step.operation,
-        "db.query.summary": f"{step.operation} {step.collection}",
-        "server.address": address,
-        "server.port": port,
+        database.namespace: step.namespace,
+        database.collection: step.collection,
+        database.operation: step.operation,
+        database.summary: f"{step.operation} {step.collection}",
+        **database.attributes,
     }
+    attributes.pop("", None)
     if failure:
         attributes |= {"db.response.status_code": failure.sqlstate, "error.type": failure.sqlstate}
     return attributes
@@ -194,6 +194,11 @@ def charge(step: Charge, attempt: int, failure: Failure | None) -> Attributes:
     if not failure:
         attributes["http.response.status_code"] = 200
     return _with_exception(attributes, failure)
+
+
+def request(step: Request) -> Attributes:
+    """A call whose instrumentation says where it went by the URL alone."""
+    return {"http.request.method": "POST", "url.full": step.url, "http.response.status_code": 202}
 
 
 def message(topic: Topic, verb: str, partition: int) -> Attributes:

@@ -8,6 +8,7 @@ other; the first that fails ends the operation with the same failure, which then
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 #: gRPC codes that a SERVER span counts as errors (semantic conventions for gRPC); to a CLIENT all but OK are.
@@ -71,7 +72,7 @@ class Work(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query(Step):
-    """A CLIENT span to PostgreSQL.  `namespace` is the database, `collection` the table."""
+    """A CLIENT span to a database.  `namespace` is the database, `collection` the table, or what the key is about."""
 
     operation: str
     collection: str
@@ -99,6 +100,13 @@ class Charge(Step):
 
     path: str
     declines: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Step):
+    """An HTTP call to somebody else who sends us no spans: one attempt, and `url` is all that its span says of him."""
+
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +161,24 @@ class Subscription:
     operation: str
     group: str
     own_trace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database and how its spans tell of it.
+
+    node        what a reader of the spans takes for its name
+    attributes  what every span to it carries
+    namespace, collection, operation, summary
+                keys under which the span has the query's own; "": it has none
+    """
+
+    node: str
+    attributes: Mapping[str, str | int]
+    namespace: str = "db.namespace"
+    collection: str = "db.collection.name"
+    operation: str = "db.operation.name"
+    summary: str = "db.query.summary"
 
 
 @dataclass(frozen=True, slots=True)

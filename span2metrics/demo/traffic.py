@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 from span2metrics.demo import behaviour, company
 from span2metrics.demo.conventions import Payment, Visitor
+from span2metrics.demo.graph import Asked
 from span2metrics.demo.incident import Incident
 from span2metrics.demo.script import Entry
 from span2metrics.demo.span import Span
-from span2metrics.demo.unfolding import Context, Unfolding
+from span2metrics.demo.unfolding import Unfolding
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _ENTRY_WEIGHTS = [entry.weight for entry in behaviour.ENTRIES]
@@ -40,11 +41,18 @@ class Traffic:
         The first one is the root.  Consumers that only link to their message are here too, with trace ids of their
         own.  `elapsed_s` is the time since the start, for the incident.
         """
+        return sorted(self._unfold(number, at_ns, elapsed_s).spans, key=lambda span: span.start_ns)
+
+    def asked(self, number: int, at_ns: int, elapsed_s: float) -> list[Asked]:
+        """Who asks whom in that trace, as the script has it: `graph.graph` makes the true graph of it."""
+        return self._unfold(number, at_ns, elapsed_s).asked
+
+    def _unfold(self, number: int, at_ns: int, elapsed_s: float) -> Unfolding:
         rng = random.Random(f"{self._seed}/{number}")
         entry = rng.choices(behaviour.ENTRIES, _ENTRY_WEIGHTS)[0]
         unfolding = Unfolding(rng, self._incident.at(elapsed_s), _payment(rng, entry), _visitor(rng))
-        unfolding.serve(behaviour.OPERATIONS[entry.operation], Context(rng.randbytes(16)), at_ns)
-        return sorted(unfolding.spans, key=lambda span: span.start_ns)
+        unfolding.begin(behaviour.OPERATIONS[entry.operation], at_ns)
+        return unfolding
 
 
 def _payment(rng: random.Random, entry: Entry) -> Payment:

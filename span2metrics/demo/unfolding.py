@@ -1,8 +1,9 @@
 """How one trace unfolds in time.
 
 `behaviour` says what happens, `incident` under which conditions; this walks it once with a random generator and a
-start time, and leaves spans.  A step starts where the last one ended (or beside it), a server lies within its client's
-span, and a message is processed some time after it was sent, outside its producer's span.
+start time, and leaves spans, and word of who asked whom.  A step starts where the last one ended (or beside it), a
+server lies within its client's span, and a message is processed some time after it was sent, outside its producer's
+span.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from dataclasses import dataclass, replace
 
 from span2metrics.demo import behaviour, company, conventions
 from span2metrics.demo.conventions import Payment, Served, Visitor
+from span2metrics.demo.graph import DATABASE, DIRECT, MESSAGING, VIRTUAL, Asked, Edge
 from span2metrics.demo.incident import Conditions
 from span2metrics.demo.script import (
     APPROVED,
     DECLINED,
     Call,
     Charge,
+    Door,
     Failure,
     Latency,
     Operation,
     Publish,
     Query,
+    Request,
     Step,
     Subscription,
     Topic,
@@ -82,12 +86,20 @@ class Unfolding:
 
     def __init__(self, rng: random.Random, conditions: Conditions, payment: Payment, visitor: Visitor) -> None:
         self.spans: list[Span] = []
+        self.asked: list[Asked] = []
         self._rng = rng
         self._conditions = conditions
         self._payment = payment
         self._visitor = visitor
 
     # --- operations ---------------------------------------------------------------------------------------------------
+
+    def begin(self, operation: Operation, start: int) -> None:
+        """Runs an operation that nobody asks for but a user, or the time."""
+        done = self.serve(operation, Context(self._rng.randbytes(16)), start)
+        if operation.door is not Door.TIMER:
+            failed = done.failure is not None and done.failure.server_fault
+            self._ask(company.USER, operation.service, VIRTUAL, failed)
 
     def serve(
         self,
@@ -164,6 +176,8 @@ class Unfolding:
                 return self._call(step, frame, start)
             case Charge():
                 return self._charge(step, frame, start)
+            case Request():
+                return self._request(step, frame, start)
             case Publish():
                 return self._publish(step, frame, start)
         raise TypeError(type(step).__name__)
@@ -182,6 +196,7 @@ class Unfolding:
         name = f"{step.operation} {step.collection}"
         attributes = conventions.query(step, failure)
         self._emit(self._child(frame), Record("db", Kind.CLIENT, name, start, end, attributes, failure))
+        self._ask(frame.pod.service, company.DATABASES[step.namespace].node, DATABASE, bool(failure))
         return Done(end, failure)
 
     def _call(self, step: Call, frame: Frame, start: int) -> Done:
@@ -190,10 +205,12 @@ class Unfolding:
         cursor = start + self._draw(step.latency)
         if step.retried and self._rng.random() < step.retried:
             cursor = self._refuse(target, client.context, cursor) + self._draw(Latency(25))
+            self._ask(frame.pod.service, target.service, DIRECT, failed=True)
         done = self.serve(target, client.context, cursor)
         end = done.end_ns + self._draw(step.latency)
         attributes = conventions.rpc_client(target, done.failure)
         self._emit(client, Record("rpc", Kind.CLIENT, target.name, start, end, attributes, done.failure))
+        self._ask(frame.pod.service, target.service, DIRECT, bool(done.failure))
         return Done(end, done.failure and _over_rpc(done.failure, frame.pod))
 
     def _refuse(self, target: Operation, caller: Context, start: int) -> int:
@@ -223,7 +240,14 @@ class Unfolding:
         events = (conventions.exception(failure, end),) if failure else ()
         name = f"POST {step.path}"
         self._emit(self._child(frame), Record("http", Kind.CLIENT, name, start, end, attributes, failure, events))
+        self._ask(frame.pod.service, company.CARD_NETWORK, VIRTUAL, bool(failure))
         return Done(end, failure)
+
+    def _request(self, step: Request, frame: Frame, start: int) -> Done:
+        end = start + self._draw(step.latency)
+        self._emit(self._child(frame), Record("http", Kind.CLIENT, "POST", start, end, conventions.request(step)))
+        self._ask(frame.pod.service, company.MAIL_HOST, VIRTUAL)
+        return Done(end)
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -233,7 +257,10 @@ class Unfolding:
         count = self._rng.randint(step.fewest, step.most)
         messages = self._send(topic, frame, start, end) if count == 1 else self._batch(topic, frame, start, end, count)
         for subscription in topic.subscriptions:
-            self._deliver(topic, subscription, messages, end)
+            done = self._deliver(topic, subscription, messages, end)
+            receiver = behaviour.OPERATIONS[subscription.operation].service
+            for _ in messages:
+                self._ask(frame.pod.service, receiver, MESSAGING, bool(done.failure))
         return Done(end)
 
     def _send(self, topic: Topic, frame: Frame, start: int, end: int) -> list[Context]:
@@ -250,6 +277,7 @@ class Unfolding:
         attributes = conventions.send(topic, messages=count)
         record = Record("queue", Kind.CLIENT, f"send {topic.name}", start + share * count, end, attributes)
         self._emit(self._child(frame), replace(record, links=_links(messages)))
+        self._ask(frame.pod.service, company.BROKER[0], VIRTUAL)
         return messages
 
     def _message(self, topic: Topic, frame: Frame, verb: str, start: int, end: int) -> Context:
@@ -258,12 +286,15 @@ class Unfolding:
         self._emit(producer, Record("queue", Kind.PRODUCER, f"{verb} {topic.name}", start, end, attributes))
         return producer.context
 
-    def _deliver(self, topic: Topic, subscription: Subscription, messages: list[Context], sent: int) -> None:
+    def _deliver(self, topic: Topic, subscription: Subscription, messages: list[Context], sent: int) -> Done:
         start = sent + self._draw(topic.wait, self._conditions.backlog)
         caller = Context(self._rng.randbytes(16)) if subscription.own_trace else messages[0]
-        self.serve(behaviour.OPERATIONS[subscription.operation], caller, start, subscription, _links(messages))
+        return self.serve(behaviour.OPERATIONS[subscription.operation], caller, start, subscription, _links(messages))
 
     # --- shared -------------------------------------------------------------------------------------------------------
+
+    def _ask(self, client: str, server: str, connection_type: str, failed: bool = False) -> None:
+        self.asked.append(Asked(Edge(client, server, connection_type), failed))
 
     def _draw(self, latency: Latency, factor: float = 1.0) -> int:
         drawn = self._rng.lognormvariate(0.0, latency.sigma)
