@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -27,10 +28,12 @@ from tests.cases_wire import (
     PLACES,
     PLAIN,
     SCOPED,
+    SHOP,
     UNUSUAL,
     array,
     attribute,
     body,
+    nameless,
     string,
     with_k,
 )
@@ -130,6 +133,48 @@ def test_a_refused_request_leaves_no_key_behind() -> None:
         with pytest.raises(DecodeError):
             engine.consume(request([new]) + b"\0", NOW)
     assert engine.stats() == before
+
+
+PARTS = 2000
+PART = field(1, attribute(b"part", string(b"")))
+IN_PARTS = [
+    ("resource", SHOP + PART * PARTS, field(1, PART) * PARTS),
+    ("scope", b"", field(2, field(1, field(3, b"")) * PARTS)),
+    ("value", b"", field(2, field(2, field(9, attribute(b"k", *[array(b"")] * PARTS))))),
+    ("array", b"", field(2, field(2, field(9, attribute(b"k", array(b"") * PARTS))))),
+]
+
+
+@pytest.mark.parametrize(("resource", "rest"), [row[1:] for row in IN_PARTS], ids=[row[0] for row in IN_PARTS])
+def test_a_message_in_thousands_of_parts_takes_the_memory_of_one(resource: bytes, rest: bytes) -> None:
+    sent = field(1, field(1, resource), rest)
+    assert judge(sent)
+    assert peak_of(sent) < 40 * len(sent)
+
+
+def test_a_large_resource_is_held_once_whatever_the_number_of_its_scopes() -> None:
+    scopes = [field(2, field(1, field(1, b"scope-%d" % n)), field(2)) for n in range(300)]
+    sent = field(1, field(1, SHOP, PART * 3000), *scopes)
+    assert judge(sent)
+    assert peak_of(sent) < 40 * len(sent)
+
+
+def peak_of(sent: bytes) -> int:
+    """Bytes of Python's memory, at most, while a request is consumed."""
+    engine = Engine(PLAN)
+    tracemalloc.start()
+    try:
+        engine.consume(sent, NOW)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("tail", [b"\x80", b"\xbf", b"\xf0\x9f\x98", "😀".encode()], ids=ascii)
+@pytest.mark.parametrize("head", [b"", b"a", b"ab", b"abc"])
+def test_a_long_value_is_read_up_to_its_window_whatever_its_bytes(head: bytes, tail: bytes) -> None:
+    long = head + tail * 5000
+    assert judge(nameless(field(5, long), field(9, attribute(b"k", string(long)))))
 
 
 # --- mutations --------------------------------------------------------------------------------------------------------
