@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -40,7 +41,7 @@ from tests.cases_wire import (
 from tests.oracle import Oracle
 from tests.payloads import ERROR, NOW, Pairs, Placed, request
 from tests.twins import BrokenError
-from tests.wire import field, group, integer, lengths
+from tests.wire import BYTES, VARINT, field, group, integer, lengths, read_varint
 
 PLAN = Plan(
     bounds_ns=(MS,),
@@ -209,6 +210,32 @@ def splices(dice: random.Random, count: int) -> Iterable[bytes]:
                 RICH[:start] + dice.randbytes(end - start) + RICH[end:],
             ]
         )
+
+
+def rearranged(dice: random.Random, raw: bytes, message: Descriptor) -> bytes:
+    """A valid message with some of its fields, at any depth, left out, sent several times or in another order."""
+    pieces, at = [], 0
+    while at < len(raw):
+        start = at
+        key, at = read_varint(raw, at)
+        if key & 7 == BYTES:
+            length, at = read_varint(raw, at)
+            content, at = raw[at : at + length], at + length
+            known = message.fields_by_number[key >> 3].message_type
+            pieces.append(field(key >> 3, rearranged(dice, content, known) if known else content))
+        else:
+            at = read_varint(raw, at)[1] if key & 7 == VARINT else at + 8
+            pieces.append(raw[start:at])
+    pieces = [piece for piece in pieces for _ in range(dice.choice([0, 1, 1, 1, 1, 1, 1, 2, 3]))]
+    if dice.random() < 0.3:
+        dice.shuffle(pieces)
+    return b"".join(pieces)
+
+
+def test_rearranged_fields_are_read_as_protobuf_reads_them() -> None:
+    dice = random.Random(4)
+    for _ in range(2000):
+        assert judge(rearranged(dice, RICH, ExportTraceServiceRequest.DESCRIPTOR))
 
 
 def test_the_rich_request_is_whole() -> None:
