@@ -9,6 +9,7 @@ No message here may quote a value that came with the traffic.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -69,7 +70,7 @@ class Problem:
 class ConfigError(Span2MetricsError):
     """Every mistake found in a configuration, in order of line."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(problems, key=lambda p: (p.file, p.line, p.path))
         super().__init__("\n".join(map(str, self.problems)))
 

@@ -92,3 +92,21 @@ def test_any_bytes_are_fine_or_told(tmp_path_factory: pytest.TempPathFactory, co
     file = tmp_path_factory.getbasetemp() / "bytes.yaml"
     file.write_bytes(content)
     assert all(problem.message for problem in problems(file))
+
+
+def test_each_of_thousands_of_mistakes_is_told_once_and_held_against_few_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = 0
+    equal = Problem.__eq__
+
+    def counted(one: Problem, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return equal(one, other)
+
+    monkeypatch.setattr(Problem, "__eq__", counted)
+    file = tmp_path / "mistakes.yaml"
+    file.write_text("".join(f"key_{n}: 1\n" for n in range(2000)))
+    assert [problem.line for problem in problems(file)] == list(range(1, 2001))
+    assert compared < 2000

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -166,6 +169,29 @@ def test_a_forgotten_key_finds_its_series_again() -> None:
         model.consume(body)
     assert set(model.calls().values()) == {3}
     assert_equal(engine, model)
+
+
+REVISITS = """
+import random
+from span2metrics.engine.core import Engine
+from span2metrics.engine.plan import Plan
+from tests.payloads import NOW, Placed, request
+
+engine = Engine(Plan(raw_key_bytes=1 << 20, errors_zero=False, bounds_ns=()))
+names, dice = [Placed(name=f"{n:01000}") for n in range(900)], random.Random(1)
+for _ in range(200):
+    engine.consume(request(dice.choices(names, k=30)), NOW)
+print(engine.stats().aggregated)
+"""
+
+
+def test_a_key_outlives_the_generation_that_it_is_carried_over_from() -> None:
+    # With freed memory given back to the system at once, whoever reads it dies.
+    environ = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "32768"}
+    revisits = subprocess.run(
+        [sys.executable, "-c", REVISITS], check=False, env=environ, capture_output=True, timeout=60
+    )
+    assert (revisits.returncode, revisits.stdout) == (0, b"6000\n"), revisits.stderr
 
 
 def test_memory_of_keys_is_bounded_whatever_is_sent() -> None:

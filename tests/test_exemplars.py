@@ -55,6 +55,15 @@ def test_a_bucket_is_stood_for_by(spans: list[Placed], trace: bytes, backwards: 
     assert [exemplar.labels["trace_id"] for exemplar in exemplars(text, CALLS).values()] == [trace.hex()]
 
 
+@pytest.mark.parametrize("plan", [Plan(), Plan(calls_dimensions=(Dimension("own", ("k",)),))], ids=["one", "split"])
+@pytest.mark.parametrize("starts", [(0, MS // 2), (MS // 2, 0)], ids=["longer first", "longer last"])
+def test_of_one_span_sent_with_two_durations_the_longer_is_shown(plan: Plan, starts: tuple[int, int]) -> None:
+    end = START + 10 * MS
+    text = page(plan, *(of(FIRST, start=START + start, end=end) for start in starts))
+    assert [exemplar.value for exemplar in exemplars(text, BUCKET).values()] == [0.01]
+    assert [exemplar.value for exemplar in exemplars(text, CALLS).values()] == [0.01]
+
+
 def test_an_exemplar_tells_ids_duration_and_end_and_nothing_else() -> None:
     span = Placed(took=1_400_000_001, attributes={"card": "4111111111111111"})
     exemplar = exemplars(page(Plan(), span), BUCKET)["2.0"]

@@ -11,10 +11,12 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -27,17 +29,19 @@ from tests.cases_wire import (
     PLACES,
     PLAIN,
     SCOPED,
+    SHOP,
     UNUSUAL,
     array,
     attribute,
     body,
+    nameless,
     string,
     with_k,
 )
 from tests.oracle import Oracle
 from tests.payloads import ERROR, NOW, Pairs, Placed, request
 from tests.twins import BrokenError
-from tests.wire import field, group, integer, lengths
+from tests.wire import BYTES, VARINT, field, group, integer, lengths, read_varint
 
 PLAN = Plan(
     bounds_ns=(MS,),
@@ -133,6 +137,48 @@ def test_a_refused_request_leaves_no_key_behind() -> None:
     assert engine.stats() == before
 
 
+PARTS = 2000
+PART = field(1, attribute(b"part", string(b"")))
+IN_PARTS = [
+    ("resource", SHOP + PART * PARTS, field(1, PART) * PARTS),
+    ("scope", b"", field(2, field(1, field(3, b"")) * PARTS)),
+    ("value", b"", field(2, field(2, field(9, attribute(b"k", *[array(b"")] * PARTS))))),
+    ("array", b"", field(2, field(2, field(9, attribute(b"k", array(b"") * PARTS))))),
+]
+
+
+@pytest.mark.parametrize(("resource", "rest"), [row[1:] for row in IN_PARTS], ids=[row[0] for row in IN_PARTS])
+def test_a_message_in_thousands_of_parts_takes_the_memory_of_one(resource: bytes, rest: bytes) -> None:
+    sent = field(1, field(1, resource), rest)
+    assert judge(sent)
+    assert peak_of(sent) < 40 * len(sent)
+
+
+def test_a_large_resource_is_held_once_whatever_the_number_of_its_scopes() -> None:
+    scopes = [field(2, field(1, field(1, b"scope-%d" % n)), field(2)) for n in range(300)]
+    sent = field(1, field(1, SHOP, PART * 3000), *scopes)
+    assert judge(sent)
+    assert peak_of(sent) < 40 * len(sent)
+
+
+def peak_of(sent: bytes) -> int:
+    """Bytes of Python's memory, at most, while a request is consumed."""
+    engine = Engine(PLAN)
+    tracemalloc.start()
+    try:
+        engine.consume(sent, NOW)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("tail", [b"\x80", b"\xbf", b"\xf0\x9f\x98", "😀".encode()], ids=ascii)
+@pytest.mark.parametrize("head", [b"", b"a", b"ab", b"abc"])
+def test_a_long_value_is_read_up_to_its_window_whatever_its_bytes(head: bytes, tail: bytes) -> None:
+    long = head + tail * 5000
+    assert judge(nameless(field(5, long), field(9, attribute(b"k", string(long)))))
+
+
 # --- mutations --------------------------------------------------------------------------------------------------------
 
 RICH = request(
@@ -165,6 +211,32 @@ def splices(dice: random.Random, count: int) -> Iterable[bytes]:
                 RICH[:start] + dice.randbytes(end - start) + RICH[end:],
             ]
         )
+
+
+def rearranged(dice: random.Random, raw: bytes, message: Descriptor) -> bytes:
+    """A valid message with some of its fields, at any depth, left out, sent several times or in another order."""
+    pieces, at = [], 0
+    while at < len(raw):
+        start = at
+        key, at = read_varint(raw, at)
+        if key & 7 == BYTES:
+            length, at = read_varint(raw, at)
+            content, at = raw[at : at + length], at + length
+            known = message.fields_by_number[key >> 3].message_type
+            pieces.append(field(key >> 3, rearranged(dice, content, known) if known else content))
+        else:
+            at = read_varint(raw, at)[1] if key & 7 == VARINT else at + 8
+            pieces.append(raw[start:at])
+    pieces = [piece for piece in pieces for _ in range(dice.choice([0, 1, 1, 1, 1, 1, 1, 2, 3]))]
+    if dice.random() < 0.3:
+        dice.shuffle(pieces)
+    return b"".join(pieces)
+
+
+def test_rearranged_fields_are_read_as_protobuf_reads_them() -> None:
+    dice = random.Random(4)
+    for _ in range(2000):
+        assert judge(rearranged(dice, RICH, ExportTraceServiceRequest.DESCRIPTOR))
 
 
 def test_the_rich_request_is_whole() -> None:

@@ -32,7 +32,7 @@ def load(path: Path | None, overrides: Mapping[str, str] = NO_FLAGS) -> Config:
     reading = Reading(os.environ)
     root = document.read(path) if path else document.empty("defaults")
     if isinstance(root, Problem):
-        reading.problems.append(root)
+        reading.problems[root] = None
         _read(document.empty(str(path)), overrides, reading)
         raise ConfigError(reading.problems)
     config = _read(root, overrides, reading)

@@ -59,15 +59,13 @@ class Reading:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
-        self.problems: list[Problem] = []
+        self.problems: dict[Problem, None] = {}  # as they were seen, each once
         self.places: dict[str, Place] = {}
 
     def add(self, path: str, message: str, place: Place | None = None) -> None:
         """Reports a mistake, by default at the path's place or the nearest one around it; the same mistake once."""
         file, line, *_ = place or self.place(path)
-        problem = Problem(file, line, path, message)
-        if problem not in self.problems:
-            self.problems.append(problem)
+        self.problems[Problem(file, line, path, message)] = None
 
     def place(self, path: str) -> Place:
         while path and path not in self.places:

@@ -8,6 +8,7 @@
 cdef enum:
     MAX_CONTEXT_BYTES = 16384       # of a resource and scope; larger ones are read anew each time
     CONTEXT_COST = 600              # bytes beside the key: object, tuples, texts, dict entries; measured, rounded up
+    KEY_COST = 240                  # bytes beside those of resource and scope: tuple, two objects, dict entry
 
 
 cdef class Memory:
@@ -40,11 +41,14 @@ cdef class Memory:
 
 
 cdef class Contexts:
-    cdef Memory by_bytes            # bytes of resource and scope → Context
+    cdef Memory by_bytes            # (bytes of resource, bytes of scope) → Context
     cdef Memory by_values           # texts → Context
     cdef dict fresh_bytes
     cdef dict fresh_values
     cdef uint64_t next_number
+    cdef Cursor resource            # the one whose spans are walked …
+    cdef bytes resource_bytes
+    cdef tuple resource_read        # … and its texts and marks, once they were asked for
     cdef AttributeReader resource_reader
     cdef AttributeReader scope_reader
     cdef readonly bint reads_scope
@@ -60,21 +64,30 @@ cdef class Contexts:
         self.reads_scope = bool(policy.scope_attributes)
         self.label_length = plan.label_value_length
 
-    cdef object of(self, Cursor resource, Cursor scope, list merged):
-        """The context of a resource's and a scope's bytes.  Raises DecodeError where a value that is read is at fault."""
-        cdef bytes key = context_key(resource, scope)
+    cdef int enter(self, Cursor resource) except -1:
+        """Contexts are of this resource from here on.  It is copied and read once, however many scopes it has."""
+        self.resource = resource
+        self.resource_bytes = resource.at[:resource.end - resource.at]
+        self.resource_read = None
+        return 0
+
+    cdef object of(self, Cursor scope, list merged):
+        """The context of the resource and a scope's bytes.  Raises DecodeError where a value that is read is at fault."""
+        cdef tuple key = (self.resource_bytes, scope.at[:scope.end - scope.at])
         context = self.by_bytes.get(key)
         if context is None:
             context = self.fresh_bytes.get(key)
         if context is None:
-            context = self.read(resource, scope, merged)
+            context = self.read(scope, merged)
             self.fresh_bytes[key] = context
         elif key not in self.by_bytes.young:
             self.fresh_bytes[key] = context         # old or fresh: keep it once more
         return context
 
-    cdef object read(self, Cursor resource, Cursor scope, list merged):
-        texts, marks = self.resource_reader.resource(resource, self.label_length, merged)
+    cdef object read(self, Cursor scope, list merged):
+        if self.resource_read is None:
+            self.resource_read = self.resource_reader.resource(self.resource, self.label_length, merged)
+        texts, marks = self.resource_read
         scope_texts, scope_marks = self.scope_reader.scope(scope, self.label_length, merged)
         values = (texts, scope_texts, marks, scope_marks)
         context = self.by_values.get(values)
@@ -93,11 +106,13 @@ cdef class Contexts:
             for values, context in self.fresh_values.items():
                 self.by_values.put(values, context, CONTEXT_COST)
         for key, context in self.fresh_bytes.items():
-            if len(key) <= MAX_CONTEXT_BYTES:
-                self.by_bytes.put(key, context, len(key) + 120)
+            size = len(key[0]) + len(key[1])
+            if size <= MAX_CONTEXT_BYTES:
+                self.by_bytes.put(key, context, size + KEY_COST)
         return self.forget()
 
     cdef int forget(self) except -1:
+        self.resource_bytes = self.resource_read = None
         if self.fresh_values:
             self.fresh_values = {}
         if self.fresh_bytes:
@@ -106,13 +121,6 @@ cdef class Contexts:
 
     cdef size_t count(self):
         return len(self.by_values.young.keys() | self.by_values.old.keys())
-
-
-cdef bytes context_key(Cursor resource, Cursor scope):
-    cdef uint32_t size = <uint32_t>(resource.end - resource.at)
-    if scope.at is NULL:
-        return resource.at[:size]
-    return (<const uint8_t*>&size)[:4] + resource.at[:size] + scope.at[:scope.end - scope.at]
 
 
 cdef class AttributeReader:

@@ -1,7 +1,8 @@
 # Exemplars: for each bucket of a series that was touched, the span that stands for it.
 #
-# It is the one with the greatest (end, trace id, span id), so that neither order nor batching of the spans shows.  Most
-# series touch few of their buckets: exemplars are records of one pool, linked from their series.
+# It is the one with the greatest (end, trace id, span id, duration), so that neither order nor batching of the spans
+# shows; the duration decides where ids are sent again with another start.  Most series touch few of their buckets:
+# exemplars are records of one pool, linked from their series.
 
 
 cdef enum:
@@ -77,10 +78,16 @@ cdef inline void take(Exemplar* exemplar, Row* row) noexcept:
 
 
 cdef inline bint later(Exemplar* one, Exemplar* other) noexcept:
-    return one.end > other.end or (one.end == other.end and memcmp(one.ids, other.ids, IDS_BYTES) > 0)
+    cdef int order
+    if one.end != other.end:
+        return one.end > other.end
+    order = memcmp(one.ids, other.ids, IDS_BYTES)
+    return order > 0 or (order == 0 and one.duration > other.duration)
 
 
 cdef inline bint is_greater(Row* row, Exemplar* exemplar) noexcept:
-    """By the ids."""
+    """By the ids; of one span sent twice by the duration."""
     cdef int order = memcmp(row.trace_id, exemplar.ids, TRACE_ID_BYTES)
-    return order > 0 or (order == 0 and memcmp(row.span_id, exemplar.ids + TRACE_ID_BYTES, SPAN_ID_BYTES) > 0)
+    if order == 0:
+        order = memcmp(row.span_id, exemplar.ids + TRACE_ID_BYTES, SPAN_ID_BYTES)
+    return order > 0 or (order == 0 and row.duration > exemplar.duration)

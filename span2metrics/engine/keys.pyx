@@ -136,6 +136,7 @@ cdef class Keys:
     cdef bint put(self, const uint8_t* key, uint32_t size, Target target) except -1:
         """Keeps a key.  True: what was old is gone, and pointers to its entries with it."""
         cdef uint32_t hash = hash_of(key, size)
+        cdef Generation dropped = self.old          # lives until the key, which may lie in it, is copied
         if size + sizeof(Entry) > self.young.chunk_size or self.young.find(key, size, hash) is not NULL:
             return False
         if self.young.add(key, size, hash, target):

@@ -141,25 +141,26 @@ cdef class Walk:
         cdef Cursor resource = self.first_field(c)
         cdef size_t before = self.count
         context = None
+        self.contexts.enter(resource)
         if not self.contexts.reads_scope:
-            context = self.contexts.of(resource, Cursor(NULL, NULL), self.merged)
+            context = self.contexts.of(Cursor(c.end, c.end), self.merged)
         while c.at < c.end:
             read_tag(&c, &tag)
             if tag == 0x12:
                 read_delimited(&c, &sub)
-                self.scope_spans(sub, resource, context)
+                self.scope_spans(sub, context)
             else:
                 skip(&c, tag)
         if self.targets is not None and self.count != before:
             self.targets.see(resource, self.merged)
         return 0
 
-    cdef int scope_spans(self, Cursor c, Cursor resource, object context) except -1:
+    cdef int scope_spans(self, Cursor c, object context) except -1:
         cdef uint32_t tag
         cdef Cursor sub
         cdef uint64_t number
         if context is None:
-            context = self.contexts.of(resource, self.first_field(c), self.merged)
+            context = self.contexts.of(self.first_field(c), self.merged)
         number = context.number
         if not context.known:
             self.tally.unknown_service -= self.count
@@ -194,6 +195,7 @@ cdef class Walk:
         cdef Cursor sub
         memset(&span, 0, sizeof(Span))
         span.size = c.end - c.at
+        span.name = Cursor(c.end, c.end)
         self.reader.clear()
         while c.at < c.end:
             read_tag(&c, &tag)

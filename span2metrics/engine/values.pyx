@@ -72,14 +72,25 @@ cdef int set_message(Value* out, uint8_t kind, Cursor data, list merged) except 
 cdef Cursor concatenated(Cursor a, Cursor b, list merged) except *:
     """Two parts of one message as one: in protobuf, bytes after bytes is merging.  `merged` keeps the copy alive.
 
-    Each must be whole by itself: together they could hide that the first runs into the second.
+    Each must be whole by itself: together they could hide that the first runs into the second.  A further part is put
+    behind the copy that the first two made, else a message in thousands of parts would cost their square.
     """
-    cdef bytes joined = a.at[:a.end - a.at] + b.at[:b.end - b.at]
-    cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(joined)
-    check_fields(a)
+    cdef bytearray copy = merged[len(merged) - 1] if merged else None
     check_fields(b)
-    merged.append(joined)
-    return Cursor(start, start + PyBytes_GET_SIZE(joined))
+    if copy is None or not is_whole(a, copy):
+        check_fields(a)
+        copy = bytearray(a.at[:a.end - a.at])
+        merged.append(copy)
+    copy += b.at[:b.end - b.at]
+    return Cursor(start_of(copy), start_of(copy) + PyByteArray_GET_SIZE(copy))
+
+
+cdef inline bint is_whole(Cursor c, bytearray copy) noexcept:
+    return c.at == start_of(copy) and c.end - c.at == PyByteArray_GET_SIZE(copy)
+
+
+cdef inline const uint8_t* start_of(bytearray copy) noexcept:
+    return <const uint8_t*>PyByteArray_AS_STRING(copy)
 
 
 cdef str value_text(Value* value, bint* replaced, list merged):
@@ -106,7 +117,7 @@ cdef str value_text(Value* value, bint* replaced, list merged):
 cdef str decoded(const uint8_t* data, size_t size, bint* replaced):
     if size > TEXT_WINDOW:
         size = TEXT_WINDOW
-        while size and data[size] & 0xC0 == 0x80:
+        while size > TEXT_WINDOW - 3 and data[size] & 0xC0 == 0x80:     # a character has at most three such bytes
             size -= 1
     try:
         return PyUnicode_DecodeUTF8(<const char*>data, size, NULL)
