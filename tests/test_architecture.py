@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,12 @@ def test_the_core_knows_neither_clocks_nor_files_nor_sockets() -> None:
 def test_the_core_is_seen_whole() -> None:
     included = {path.stem for path in (ROOT / PACKAGE / "engine").glob("*.pyx")} - {"core"}
     assert {f"{PACKAGE}.engine.{stem}" for stem in included} <= EDGES[f"{PACKAGE}.engine.core"]
+
+
+def test_a_change_to_any_part_of_the_core_builds_it_anew() -> None:
+    [module] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["ext-modules"]
+    parts = {str(path.relative_to(ROOT)) for path in (ROOT / PACKAGE / "engine").glob("*.pyx")}
+    assert {*module["sources"], *module["depends"]} == parts
 
 
 def test_files_are_short() -> None:

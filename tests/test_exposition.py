@@ -201,6 +201,18 @@ CHUNK = 256 << 10
 SERIES = 8 << 10  # more than the lines of one series take here
 
 
+@pytest.mark.parametrize("format", [Format.TEXT, Format.OPENMETRICS])
+def test_a_chunk_that_somebody_keeps_is_never_written_again(format: Format) -> None:
+    engine = engine_with(Plan(), *MANY)
+    kept, copies = [], []
+    for number, chunk in enumerate(engine.render(format, NOW)):
+        copies.append(bytearray(chunk))
+        if number % 3 != 1:  # the others' memory may be used again
+            kept.append((number, chunk))
+    assert all(chunk == copies[number] for number, chunk in kept)
+    assert b"".join(copies) == b"".join(engine.render(format, NOW))
+
+
 @pytest.mark.parametrize("format", TEXTS)
 def test_chunks_are_of_about_256_kib_and_end_with_a_line(format: Format) -> None:
     chunks = list(engine_with(Plan(), *MANY).render(format, NOW))

@@ -49,9 +49,13 @@ cdef class Buffer:
     cdef inline char* reserve(self, size_t size) except NULL:
         """Where the next byte goes, with room for `size`."""
         if self.used + size > self.room:
-            self.data = <char*>reallocated(self.data, self.used + size + CHUNK_BYTES)
-            self.room = self.used + size + CHUNK_BYTES
+            self.grow(self.used + size + CHUNK_BYTES)
         return self.data + self.used
+
+    cdef int grow(self, size_t room) except -1:
+        self.data = <char*>reallocated(self.data, room)
+        self.room = room
+        return 0
 
     cdef inline int written(self, char* end) except -1:
         self.used = end - self.data
@@ -61,3 +65,66 @@ cdef class Buffer:
         text = PyBytes_FromStringAndSize(self.data, self.used)
         self.used = 0
         return text
+
+
+cdef extern from "Python.h":
+    int _PyBytes_Resize(PyObject** text, Py_ssize_t size) except -1
+    Py_ssize_t references "Py_REFCNT"(PyObject* text)
+
+cdef enum:
+    MOST_LENT = 2           # a reader drops a chunk only when it has the next one
+
+
+cdef class Chunk(Buffer):
+    """A buffer that hands its bytes out as they are, and uses them again once nobody else has them.
+
+    What is handed out is not copied, and a page goes through the same memory again and again.
+    """
+
+    cdef PyObject* text     # what `data` points into, owned; NULL: there is none yet
+    cdef list lent
+
+    def __cinit__(self):
+        self.lent = []
+
+    def __dealloc__(self):
+        self.data = NULL    # not the base's to free
+        Py_XDECREF(self.text)
+
+    cdef int grow(self, size_t room) except -1:
+        if self.text is NULL:
+            self.text = self.returned()
+        if self.text is NULL:
+            chunk = PyBytes_FromStringAndSize(NULL, room)
+            Py_XINCREF(<PyObject*>chunk)
+            self.text = <PyObject*>chunk
+            chunk = None
+        else:
+            _PyBytes_Resize(&self.text, room)
+        self.data = PyBytes_AS_STRING(<object>self.text)
+        self.room = room
+        return 0
+
+    cdef PyObject* returned(self) except? NULL:
+        """What was lent and nobody else has any more."""
+        cdef PyObject* text
+        cdef Py_ssize_t i
+        for i in range(len(self.lent)):
+            text = PyList_GET_ITEM(self.lent, i)
+            if references(text) == 1:
+                Py_XINCREF(text)
+                del self.lent[i]
+                return text
+        return NULL
+
+    cdef bytes take(self):
+        cdef PyObject* text = self.text
+        self.text, self.data = NULL, NULL
+        _PyBytes_Resize(&text, self.used)
+        self.used = self.room = 0
+        chunk = <bytes>text
+        Py_XDECREF(text)
+        self.lent.append(chunk)
+        if len(self.lent) > MOST_LENT:
+            del self.lent[0]
+        return chunk

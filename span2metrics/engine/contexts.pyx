@@ -99,6 +99,10 @@ cdef class Contexts:
         self.fresh_values[values] = context
         return context
 
+    cdef inline size_t fresh(self) noexcept:
+        """How much there is to keep."""
+        return PyDict_Size(self.fresh_bytes)
+
     cdef int keep(self) except -1:
         """The request was valid: what it brought is known from now on."""
         if self.fresh_values:
@@ -111,8 +115,13 @@ cdef class Contexts:
                 self.by_bytes.put(key, context, size + KEY_COST)
         return self.forget()
 
-    cdef int forget(self) except -1:
+    cdef int leave(self) except -1:
+        """The request is over."""
         self.resource_bytes = self.resource_read = None
+        return self.forget()
+
+    cdef int forget(self) except -1:
+        """What was read since the last `keep` was for nothing."""
         if self.fresh_values:
             self.fresh_values = {}
         if self.fresh_bytes:

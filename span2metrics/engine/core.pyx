@@ -13,6 +13,7 @@ One extension module in a few files, each textually included below and each one 
     native      the populated buckets of native histograms
     contexts    what a resource and a scope say of their spans
     targets     the instances that sent spans, and their page
+    rows        what the walk makes of spans
     spans       the walk over a request, into scratch rows
     buffer      bytes under construction
     spelling    what labels are called where UTF-8 names are allowed
@@ -29,7 +30,10 @@ Sources: the protobuf encoding specification and upb's decoder (limits of tags, 
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_Size
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
+from cpython.list cimport PyList_GET_ITEM
+from cpython.ref cimport PyObject, Py_XDECREF, Py_XINCREF
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport qsort
@@ -61,6 +65,7 @@ include "native.pyx"
 include "series.pyx"
 include "contexts.pyx"
 include "targets.pyx"
+include "rows.pyx"
 include "spans.pyx"
 include "buffer.pyx"
 include "spelling.pyx"
@@ -108,19 +113,27 @@ cdef class Engine:
 
     def consume(self, bytes request not None, now):
         cdef Walk walk = self.walk
+        cdef uint64_t before = self.aggregated
+        self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
         try:
-            walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request))
-            named = [self.named(miss) for miss in walk.misses]
-            self.contexts.keep()
-            if self.targets is not None:
-                self.targets.keep()
-            self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
-            self.bear(named)
-            self.apply()
-            self.remember()
-            return Outcome(walk.count, walk.count, NONE_DROPPED)
+            walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request), self._apply_block)
+            self.apply_block()
+            return Outcome(self.aggregated - before, self.aggregated - before, NONE_DROPPED)
         finally:
             walk.reset()
+
+    def _apply_block(self):
+        self.apply_block()
+
+    cdef int apply_block(self) except -1:
+        """Counts what is in scratch: all of a request, or a block of one that is known to be valid."""
+        named = [self.named(miss) for miss in self.walk.misses]
+        self.contexts.keep()
+        if self.targets is not None:
+            self.targets.keep()
+        self.bear(named)
+        self.apply()
+        return self.remember()
 
     cdef object named(self, Miss miss):
         """Label texts of a key that was never seen; the overflow series' where naming fails."""

@@ -127,7 +127,7 @@ cdef class Page:
 
     def chunks(self, format, now, escaping):
         """Chunks of about CHUNK_BYTES of all families; a family's head is there even if it has no series yet."""
-        cdef Buffer buffer = Buffer()
+        cdef Buffer buffer = Chunk()
         cdef Style style = self.style(format, now)
         cdef View view
         cdef uint32_t i

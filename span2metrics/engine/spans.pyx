@@ -3,56 +3,9 @@
 # A row knows its series (`entry`) or is a miss.  Misses are normalised here, in compiled code: their texts are made,
 # mended and cut, and the key of those texts is looked up as well (it has the same form, every value a text), so that
 # only what is still unknown is born.
-
-
-cdef enum:
-    LAST_KIND = 5           # SPAN_KIND_CONSUMER
-    LAST_STATUS = 2         # STATUS_CODE_ERROR
-
-cdef struct Row:
-    Entry* entry            # a known key; NULL: a miss
-    uint64_t duration       # nanoseconds
-    uint64_t end            # nanoseconds since the epoch
-    const uint8_t* trace_id # NULL: the span has no ids that can be told
-    const uint8_t* span_id
-    uint32_t size           # bytes of the span as it was sent
-    uint32_t miss           # number in `misses`
-    uint8_t timed           # has a duration to observe
-    uint8_t aged            # the entry is of the old generation
-
-cdef struct Tally:          # spans of which something is odd
-    uint64_t unknown_service
-    uint64_t invalid_id
-    uint64_t no_time
-    uint64_t negative_duration
-    uint64_t unknown_enum
-
-cdef struct Span:
-    size_t size
-    Cursor name
-    uint64_t start
-    uint64_t end
-    uint64_t kind
-    uint64_t status
-    const uint8_t* trace_id # NULL: not valid
-    const uint8_t* span_id
-
-
-cdef class Miss:
-    """A key that the tables do not know."""
-
-    cdef bytes raw          # None: too long to keep
-    cdef bytes normal
-    cdef object context
-    cdef str name
-    cdef uint8_t kind
-    cdef uint8_t status
-    cdef list values
-    cdef object marked      # (labels cut, bytes replaced), or None
-    cdef object context_marked
-    cdef bint known         # by its normalised key: target is set
-    cdef Miss origin        # the first of this request with the same normalised key, if not itself
-    cdef Target target
+#
+# Scratch is bounded whatever a request holds: two bytes make a span, and a hundred of a row and its miss.  What has more
+# than a block of spans is walked twice: once to its end with nothing kept, to see that it is valid, then block by block.
 
 
 cdef class Walk:
@@ -74,6 +27,9 @@ cdef class Walk:
     cdef dict by_raw
     cdef dict by_normal
     cdef list merged        # copies that cursors point into
+    cdef Mode mode
+    cdef object flush       # applies the block in scratch
+    cdef bint unknown       # the service of the spans at hand
     cdef uint8_t* key
     cdef size_t key_size
     cdef bint key_kept      # no value of it is too long
@@ -96,24 +52,43 @@ cdef class Walk:
         PyMem_RawFree(self.key)
 
     cdef int reset(self) except -1:
+        """The request is over."""
+        self.mode, self.flush = WHOLE, None
+        if self.merged:
+            self.merged = []
+        self.contexts.leave()
+        return self.empty()
+
+    cdef int empty(self) except -1:
+        """Scratch is as before the first span; what is behind it, if it was not kept, was for nothing."""
         self.count = 0
         self.aged = 0
         memset(&self.tally, 0, sizeof(Tally))
         if self.misses:
             self.misses, self.by_raw, self.by_normal = [], {}, {}
-        if self.merged:
-            self.merged = []
-        if self.room > 65536:
-            PyMem_RawFree(self.rows)
-            self.rows = NULL
-            self.room = 0
         if self.targets is not None:
             self.targets.forget()
         return self.contexts.forget()
 
+    cdef int full(self) except -1:
+        """A block is complete, or what is new in it too much to hold."""
+        if self.mode == BLOCKS:
+            self.flush()
+        else:
+            self.mode = CHECK
+        return self.empty()
+
     # --- messages, from the outside in --------------------------------------------------------------------------------
 
-    cdef int request(self, const uint8_t* data, size_t size) except -1:
+    cdef int request(self, const uint8_t* data, size_t size, flush) except -1:
+        """Reads a valid request into scratch, of a large one the last block: `flush` was called with those before it."""
+        self.check(data, size)
+        if self.mode == CHECK:
+            self.mode, self.flush = BLOCKS, flush
+            self.resources(Cursor(data, data + size))
+        return 0
+
+    cdef int check(self, const uint8_t* data, size_t size) except -1:
         cdef Cursor c = Cursor(data, data + size)
         try:
             self.resources(c)
@@ -131,6 +106,8 @@ cdef class Walk:
             if tag == 0x0A:
                 read_delimited(&c, &sub)
                 self.resource_spans(sub)
+                if self.contexts.fresh() >= BLOCK or self.mode == CHECK:
+                    self.full()
             else:
                 skip(&c, tag)
         return 0
@@ -139,7 +116,7 @@ cdef class Walk:
         cdef uint32_t tag
         cdef Cursor sub
         cdef Cursor resource = self.first_field(c)
-        cdef size_t before = self.count
+        cdef bint spans = False
         context = None
         self.contexts.enter(resource)
         if not self.contexts.reads_scope:
@@ -148,32 +125,35 @@ cdef class Walk:
             read_tag(&c, &tag)
             if tag == 0x12:
                 read_delimited(&c, &sub)
-                self.scope_spans(sub, context)
+                if self.scope_spans(sub, context):
+                    spans = True
+                if self.contexts.fresh() >= BLOCK:
+                    self.full()
             else:
                 skip(&c, tag)
-        if self.targets is not None and self.count != before:
+        if self.targets is not None and spans:
             self.targets.see(resource, self.merged)
         return 0
 
-    cdef int scope_spans(self, Cursor c, object context) except -1:
+    cdef bint scope_spans(self, Cursor c, object context) except -1:
+        """Whether there are any."""
+        cdef bint spans = False
         cdef uint32_t tag
         cdef Cursor sub
         cdef uint64_t number
         if context is None:
             context = self.contexts.of(self.first_field(c), self.merged)
         number = context.number
-        if not context.known:
-            self.tally.unknown_service -= self.count
+        self.unknown = not context.known
         while c.at < c.end:
             read_tag(&c, &tag)
             if tag == 0x12:
                 read_delimited(&c, &sub)
                 self.span(sub, context, number)
+                spans = True
             else:
                 skip(&c, tag)
-        if not context.known:
-            self.tally.unknown_service += self.count
-        return 0
+        return spans
 
     cdef Cursor first_field(self, Cursor c) except *:
         """Field 1 of a message, wherever it stands; parts of it are one.  Empty where it is absent."""
@@ -221,7 +201,17 @@ cdef class Walk:
                 read_status(sub, &span.status)
             else:
                 skip(&c, tag)
+        if self.mode == CHECK:
+            return self.check_values()
         return self.add_row(&span, context, number)
+
+    cdef int check_values(self) except -1:
+        """Arrays and maps, of which other values have no faults."""
+        cdef uint32_t i
+        for i in range(self.reader.count):
+            if self.reader.values[i].kind == ARRAY or self.reader.values[i].kind == MAP:
+                label_text(&self.reader.values[i], self.label_length, self.merged)
+        return 0
 
     # --- rows and keys ------------------------------------------------------------------------------------------------
 
@@ -233,6 +223,7 @@ cdef class Walk:
         row.trace_id = span.trace_id if span.span_id is not NULL else NULL
         row.span_id = span.span_id
         row.end = span.end
+        self.tally.unknown_service += self.unknown
         self.tally.invalid_id += row.trace_id is NULL
         row.size = <uint32_t>span.size
         row.timed = span.start != 0 and span.end != 0
@@ -251,7 +242,7 @@ cdef class Walk:
         if row.entry is NULL:
             row.miss = self.missed(span, context, kind, status)
         self.count += 1
-        return 0
+        return self.full() if self.count == BLOCK else 0
 
     cdef inline Row* next_row(self) except NULL:
         if self.count == self.room:
@@ -340,38 +331,3 @@ cdef class Walk:
         if miss.origin is miss:
             miss.origin = None          # no cycle: the collector has nothing to do here
         return 0
-
-
-cdef bytes key_head(Miss miss):
-    return (<uint64_t>miss.context.number << 8 | miss.kind << 4 | miss.status).to_bytes(8, "little")
-
-
-cdef bytes key_text(str text):
-    cdef bytes encoded = text.encode()
-    return PyBytes_GET_SIZE(encoded).to_bytes(2, "little") + encoded
-
-
-cdef inline uint8_t defined(uint64_t number, uint32_t last) noexcept:
-    """An enum's number, or 0 where the protocol defines none such; enums are 32-bit whatever the varint holds."""
-    return <uint8_t>number if <uint32_t>number <= last else 0
-
-
-cdef inline const uint8_t* valid_id(Cursor c, size_t size) noexcept:
-    """Its bytes, if it is of the right length and not all zero."""
-    cdef uint64_t low = 0, high = 0
-    if <size_t>(c.end - c.at) != size:
-        return NULL
-    memcpy(&low, c.at, 8)
-    memcpy(&high, c.end - 8, 8)
-    return c.at if low != 0 or high != 0 else NULL
-
-
-cdef inline int read_status(Cursor c, uint64_t* code) except -1:
-    cdef uint32_t tag
-    while c.at < c.end:
-        read_tag(&c, &tag)
-        if tag == 0x18:
-            read_varint(&c, code)
-        else:
-            skip(&c, tag)
-    return 0

@@ -1,0 +1,92 @@
+# What the walk makes of spans: rows of scratch, and misses, which are the keys that nobody knows.
+
+
+cdef enum:
+    LAST_KIND = 5           # SPAN_KIND_CONSUMER
+    LAST_STATUS = 2         # STATUS_CODE_ERROR
+    BLOCK = 16384           # spans, or contexts that are new; twice what exporters send at most
+
+cdef struct Row:
+    Entry* entry            # a known key; NULL: a miss
+    uint64_t duration       # nanoseconds
+    uint64_t end            # nanoseconds since the epoch
+    const uint8_t* trace_id # NULL: the span has no ids that can be told
+    const uint8_t* span_id
+    uint32_t size           # bytes of the span as it was sent
+    uint32_t miss           # number in `misses`
+    uint8_t timed           # has a duration to observe
+    uint8_t aged            # the entry is of the old generation
+
+cdef struct Tally:          # spans of which something is odd
+    uint64_t unknown_service
+    uint64_t invalid_id
+    uint64_t no_time
+    uint64_t negative_duration
+    uint64_t unknown_enum
+
+cdef enum Mode:
+    WHOLE                   # what is read is kept: the request may be one block
+    CHECK                   # it is more; the rest is only read
+    BLOCKS                  # it is valid; each full block goes to `flush`
+
+cdef struct Span:
+    size_t size
+    Cursor name
+    uint64_t start
+    uint64_t end
+    uint64_t kind
+    uint64_t status
+    const uint8_t* trace_id # NULL: not valid
+    const uint8_t* span_id
+
+
+cdef class Miss:
+    """A key that the tables do not know."""
+
+    cdef bytes raw          # None: too long to keep
+    cdef bytes normal
+    cdef object context
+    cdef str name
+    cdef uint8_t kind
+    cdef uint8_t status
+    cdef list values
+    cdef object marked      # (labels cut, bytes replaced), or None
+    cdef object context_marked
+    cdef bint known         # by its normalised key: target is set
+    cdef Miss origin        # the first of this request with the same normalised key, if not itself
+    cdef Target target
+
+
+cdef bytes key_head(Miss miss):
+    return (<uint64_t>miss.context.number << 8 | miss.kind << 4 | miss.status).to_bytes(8, "little")
+
+
+cdef bytes key_text(str text):
+    cdef bytes encoded = text.encode()
+    return PyBytes_GET_SIZE(encoded).to_bytes(2, "little") + encoded
+
+
+cdef inline uint8_t defined(uint64_t number, uint32_t last) noexcept:
+    """An enum's number, or 0 where the protocol defines none such; enums are 32-bit whatever the varint holds."""
+    return <uint8_t>number if <uint32_t>number <= last else 0
+
+
+cdef inline const uint8_t* valid_id(Cursor c, size_t size) noexcept:
+    """Its bytes, if it is of the right length and not all zero."""
+    cdef uint64_t low = 0, high = 0
+    if <size_t>(c.end - c.at) != size:
+        return NULL
+    memcpy(&low, c.at, 8)
+    memcpy(&high, c.end - 8, 8)
+    return c.at if low != 0 or high != 0 else NULL
+
+
+cdef inline int read_status(Cursor c, uint64_t* code) except -1:
+    cdef uint32_t tag
+    while c.at < c.end:
+        read_tag(&c, &tag)
+        if tag == 0x18:
+            read_varint(&c, code)
+        else:
+            skip(&c, tag)
+    return 0
