@@ -139,8 +139,7 @@ cdef class AttributeReader:
     cdef const uint8_t** texts
     cdef uint32_t* sizes
     cdef uint32_t count
-    cdef uint16_t by_length[64]     # of n bytes (63: at least 63): number of the first name, from 1; 0: there is none …
-    cdef uint16_t* next             # … and, after each, of the next
+    cdef uint64_t lengths           # bit n: a name has n bytes (63: at least 63)
     cdef Value* values
     cdef uint8_t* seen
 
@@ -152,14 +151,10 @@ cdef class AttributeReader:
         self.sizes = <uint32_t*>reallocated(NULL, (self.count + 1) * sizeof(uint32_t))
         self.values = <Value*>reallocated(NULL, (self.count + 1) * sizeof(Value))
         self.seen = <uint8_t*>reallocated(NULL, self.count + 1)
-        self.next = <uint16_t*>reallocated(NULL, (self.count + 1) * sizeof(uint16_t))
-        memset(self.by_length, 0, sizeof(self.by_length))
         for i in range(self.count):
             self.texts[i] = <const uint8_t*>PyBytes_AS_STRING(self.names[i])
             self.sizes[i] = PyBytes_GET_SIZE(self.names[i])
-        for i in reversed(range(self.count)):
-            self.next[i] = self.by_length[min(self.sizes[i], <uint32_t>63)]
-            self.by_length[min(self.sizes[i], <uint32_t>63)] = i + 1
+            self.lengths |= <uint64_t>1 << min(self.sizes[i], <uint32_t>63)
         self.clear()
 
     def __dealloc__(self):
@@ -167,7 +162,6 @@ cdef class AttributeReader:
         PyMem_RawFree(self.sizes)
         PyMem_RawFree(self.values)
         PyMem_RawFree(self.seen)
-        PyMem_RawFree(self.next)
 
     cdef inline void clear(self) noexcept:
         cdef uint32_t i
@@ -182,7 +176,7 @@ cdef class AttributeReader:
             key.at = c.at + 2
             key.end = key.at + c.at[1]
             if plain_value(key.end, c.end):
-                if not self.by_length[min(c.at[1], <uint8_t>63)]:
+                if not self.lengths >> min(c.at[1], <uint8_t>63) & 1:
                     return 0
                 value.at = key.end + 2
                 value.end = c.end
@@ -192,16 +186,14 @@ cdef class AttributeReader:
 
     cdef inline int take(self, Cursor key, Cursor value, list merged) except -1:
         cdef uint32_t size = <uint32_t>(key.end - key.at)
-        cdef uint32_t number = self.by_length[min(size, <uint32_t>63)]
         cdef uint32_t i
-        while number:
-            i = number - 1
-            if self.sizes[i] == size and memcmp(self.texts[i], key.at, size) == 0:
-                if not self.seen[i]:
-                    self.seen[i] = 1
-                    find_value(value, &self.values[i], merged)
+        if not self.lengths >> min(size, <uint32_t>63) & 1:
+            return 0
+        for i in range(self.count):
+            if self.sizes[i] == size and not self.seen[i] and memcmp(self.texts[i], key.at, size) == 0:
+                find_value(value, &self.values[i], merged)
+                self.seen[i] = 1
                 return 0
-            number = self.next[i]
         return 0
 
     cdef tuple resource(self, Cursor c, uint32_t length, list merged):

@@ -20,9 +20,6 @@ class Engine:
         Accepts whatever protobuf's own parser does, and invalid UTF-8, which it replaces.
         """
 
-    def expire(self, now: Now) -> None:
-        """Ends halves of edges that have waited long enough for their partner; a bounded part of them a call."""
-
     def render(self, format: Format, now: Now, escaping: Escaping = Escaping.UNDERSCORES) -> Iterator[bytes]:
         """Span families as chunks of about 256 KiB, without the format's trailer: the page's other families follow.
 

@@ -13,12 +13,8 @@ One extension module in a few files, each textually included below and each one 
     native      the populated buckets of native histograms
     contexts    what a resource and a scope say of their spans
     targets     the instances that sent spans, and their page
-    sides       who a half of an edge is
-    halves      those that wait for their partner
     rows        what the walk makes of spans
     spans       the walk over a request, into scratch rows
-    edges       the numbers of the service graph
-    pairing     the service graph: halves meet and are counted
     buffer      bytes under construction
     spelling    what labels are called where UTF-8 names are allowed
     exposition  a page of the span families as text
@@ -36,7 +32,7 @@ from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Size
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
-from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.list cimport PyList_GET_ITEM
 from cpython.ref cimport PyObject, Py_XDECREF, Py_XINCREF
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -47,13 +43,11 @@ import secrets
 import types
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from dataclasses import replace
 from json.encoder import encode_basestring
 
 from span2metrics import names
 from span2metrics.engine import exponential
-from span2metrics.engine.dialects import graph_views, target_families, units, views
-from span2metrics.engine.graph import GraphPolicy
+from span2metrics.engine.dialects import target_families, units, views
 from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.plan import Escaping, Format
@@ -71,8 +65,6 @@ include "native.pyx"
 include "series.pyx"
 include "contexts.pyx"
 include "targets.pyx"
-include "sides.pyx"
-include "halves.pyx"
 include "rows.pyx"
 include "spans.pyx"
 include "buffer.pyx"
@@ -80,8 +72,6 @@ include "spelling.pyx"
 include "exposition.pyx"
 include "native_messages.pyx"
 include "messages.pyx"
-include "edges.pyx"
-include "pairing.pyx"
 
 
 cdef class Engine:
@@ -94,12 +84,10 @@ cdef class Engine:
     cdef SeriesTable calls
     cdef SeriesTable durations          # the same table where both families have equal labels
     cdef Walk walk
-    cdef Graph graph                    # None: there is none
     cdef Page page
     cdef MessagePage message_page
     cdef Tally tally
     cdef bint exemplars
-    cdef object now                     # of the request at hand
     cdef uint64_t aggregated
     cdef uint64_t births
     cdef uint64_t policy_errors
@@ -117,31 +105,16 @@ cdef class Engine:
         self.calls = SeriesTable(plan, natives)
         self.durations = SeriesTable(plan, natives) if self.policy.split else self.calls
         self.walk = Walk(self.contexts, self.targets, self.keys, self.policy, plan)
-        self.page = Page(plan, self.policy.statuses, TargetPage(plan, self.targets))
-        self.add_views(plan)
-        self.message_page = MessagePage(self.page, natives)
-        if plan.graph is not None:
-            self.graph = Graph(GraphPolicy(plan.graph, self.policy, plan.label_value_length), plan)
-            self.graph.edges.add_views(self.page, plan.graph)
-            self.walk.read_graph(self.graph.policy, self.graph.reader, plan.graph.through_internal)
+        self.page = Page(plan, self.policy.statuses, self.calls, self.durations, TargetPage(plan, self.targets))
+        self.message_page = MessagePage(self.page)
         self.exemplars = plan.exemplars
         self.truncated = dict.fromkeys(self.policy.labels, 0)
         self.notes, self.note_numbers = [None], {None: 0}
-
-    cdef int add_views(self, plan) except -1:
-        cdef SeriesTable table
-        for view in views(plan):
-            table = self.durations if view.shows == names.DURATION else self.calls
-            spellings = spellings_of(plan, view.shows)
-            shows = SHOWS.index(view.shows)
-            self.page.add(View(view, shows, table, None, None), View(view, shows, table, None, spellings))
-        return 0
 
     def consume(self, bytes request not None, now):
         cdef Walk walk = self.walk
         cdef uint64_t before = self.aggregated
         self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
-        self.now = now
         try:
             walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request), self._apply_block)
             self.apply_block()
@@ -160,18 +133,7 @@ cdef class Engine:
             self.targets.keep()
         self.bear(named)
         self.apply()
-        if self.graph is not None:
-            self.apply_to_graph()
         return self.remember()
-
-    cdef int apply_to_graph(self) except -1:
-        """A fault of the graph's is not the sender's: the spans are counted."""
-        cdef Walk walk = self.walk
-        try:
-            self.graph.take(walk.rows, walk.count, walk.links.links, walk.contexts_seen, self.now)
-        except Exception:
-            self.policy_errors += 1
-        return 0
 
     cdef object named(self, Miss miss):
         """Label texts of a key that was never seen; the overflow series' where naming fails."""
@@ -270,10 +232,6 @@ cdef class Engine:
     cdef int keep_key(self, bytes key, Target target) except -1:
         self.keys.put(<const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), target)
         return 0
-
-    def expire(self, now):
-        if self.graph is not None:
-            self.graph.expire(now)
 
     def render(self, format, now, escaping=Escaping.UNDERSCORES):
         return (self.message_page if format is Format.PROTOBUF else self.page).chunks(format, now, escaping)

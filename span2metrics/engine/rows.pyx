@@ -12,23 +12,10 @@ cdef struct Row:
     uint64_t end            # nanoseconds since the epoch
     const uint8_t* trace_id # NULL: the span has no ids that can be told
     const uint8_t* span_id
-    const uint8_t* parent_id # NULL: none that can be told
-    uint64_t start          # nanoseconds since the epoch
-    size_t side_key         # where the key of its side begins, for the service graph
-    uint32_t side_size      # 0: takes no part in it
-    uint32_t context        # number in `contexts_seen`
-    uint32_t link           # number of its first link
-    uint32_t link_count     # that count
     uint32_t size           # bytes of the span as it was sent
     uint32_t miss           # number in `misses`
     uint8_t timed           # has a duration to observe
     uint8_t aged            # the entry is of the old generation
-    uint8_t failed
-    uint8_t parent_fault    # its parent's id is of a wrong length
-
-cdef struct Link:
-    const uint8_t* trace_id
-    const uint8_t* span_id
 
 cdef struct Tally:          # spans of which something is odd
     uint64_t unknown_service
@@ -51,44 +38,6 @@ cdef struct Span:
     uint64_t status
     const uint8_t* trace_id # NULL: not valid
     const uint8_t* span_id
-    const uint8_t* parent_id
-    bint parent_fault
-    uint32_t link_count
-
-
-cdef class Links:
-    """The links of spans, one behind the other."""
-
-    cdef Link* links
-    cdef size_t count
-    cdef size_t room
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.links)
-
-    cdef bint add(self, Cursor c) except -1:
-        """Takes a Span.Link; False: it leads nowhere."""
-        cdef uint32_t tag
-        cdef Cursor sub
-        cdef Link link = Link(NULL, NULL)
-        while c.at < c.end:
-            read_tag(&c, &tag)
-            if tag == 0x0A:
-                read_delimited(&c, &sub)
-                link.trace_id = valid_id(sub, TRACE_ID_BYTES)
-            elif tag == 0x12:
-                read_delimited(&c, &sub)
-                link.span_id = valid_id(sub, SPAN_ID_BYTES)
-            else:
-                skip(&c, tag)
-        if link.trace_id is NULL or link.span_id is NULL:
-            return False
-        if self.count == self.room:
-            self.room = self.room * 2 + 64
-            self.links = <Link*>reallocated(self.links, self.room * sizeof(Link))
-        self.links[self.count] = link
-        self.count += 1
-        return True
 
 
 cdef class Miss:

@@ -33,12 +33,6 @@ cdef class Walk:
     cdef uint8_t* key
     cdef size_t key_size
     cdef bint key_kept      # no value of it is too long
-    cdef uint32_t key_values        # so many of what the reader finds are in the key
-    cdef SideReader sides           # None: there is no service graph
-    cdef bint through_internal
-    cdef list contexts_seen         # of the rows, in runs …
-    cdef object context_seen        # … of which this is the last
-    cdef Links links
 
     def __cinit__(self, Contexts contexts, Targets targets, Keys keys, policy, plan):
         self.contexts = contexts
@@ -46,19 +40,12 @@ cdef class Walk:
         self.keys = keys
         self.policy = policy
         self.reader = AttributeReader(policy.span_attributes)
-        self.key_values = self.reader.count
         self.reads_name = names.SPAN_NAME not in plan.exclude
         self.reads_kind = names.SPAN_KIND not in plan.exclude
         self.reads_status = names.STATUS_CODE not in plan.exclude
         self.label_length = plan.label_value_length
         self.key = <uint8_t*>reallocated(NULL, 8 + (self.reader.count + 1) * (3 + MAX_VALUE))
         self.misses, self.by_raw, self.by_normal, self.merged = [], {}, {}, []
-        self.contexts_seen, self.links = [], Links()
-
-    cdef int read_graph(self, policy, SideReader sides, bint through_internal) except -1:
-        """From now on rows hold what the service graph needs."""
-        self.sides, self.through_internal, self.reader = sides, through_internal, AttributeReader(policy.span_attributes)
-        return 0
 
     def __dealloc__(self):
         PyMem_RawFree(self.rows)
@@ -76,10 +63,6 @@ cdef class Walk:
         """Scratch is as before the first span; what is behind it, if it was not kept, was for nothing."""
         self.count = 0
         self.aged = 0
-        if self.sides is not None:
-            self.sides.reset()
-            self.links.count = 0
-            self.contexts_seen, self.context_seen = [], None
         memset(&self.tally, 0, sizeof(Tally))
         if self.misses:
             self.misses, self.by_raw, self.by_normal = [], {}, {}
@@ -205,10 +188,6 @@ cdef class Walk:
             elif tag == 0x12:
                 read_delimited(&c, &sub)
                 span.span_id = valid_id(sub, SPAN_ID_BYTES)
-            elif tag == 0x22:
-                read_delimited(&c, &sub)
-                span.parent_id = valid_id(sub, SPAN_ID_BYTES)
-                span.parent_fault = sub.end != sub.at and sub.end - sub.at != SPAN_ID_BYTES
             elif tag == 0x2A:
                 read_delimited(&c, &span.name)
             elif tag == 0x30:
@@ -220,9 +199,6 @@ cdef class Walk:
             elif tag == 0x7A:
                 read_delimited(&c, &sub)
                 read_status(sub, &span.status)
-            elif tag == 0x6A and self.sides is not None:
-                read_delimited(&c, &sub)
-                span.link_count += self.links.add(sub)
             else:
                 skip(&c, tag)
         if self.mode == CHECK:
@@ -232,7 +208,6 @@ cdef class Walk:
     cdef int check_values(self) except -1:
         """Arrays and maps, of which other values have no faults."""
         cdef uint32_t i
-        self.links.count = 0
         for i in range(self.reader.count):
             if self.reader.values[i].kind == ARRAY or self.reader.values[i].kind == MAP:
                 label_text(&self.reader.values[i], self.label_length, self.merged)
@@ -256,8 +231,6 @@ cdef class Walk:
         self.tally.no_time += not row.timed
         self.tally.negative_duration += row.timed and span.end < span.start
         self.tally.unknown_enum += kind != <uint32_t>span.kind or status != <uint32_t>span.status
-        if self.sides is not None:
-            self.add_side(row, span, context, number, kind, status == LAST_STATUS)
         if not self.reads_kind:
             kind = 0
         if not self.reads_status:
@@ -271,29 +244,10 @@ cdef class Walk:
         self.count += 1
         return self.full() if self.count == BLOCK else 0
 
-    cdef inline int add_side(self, Row* row, Span* span, context, uint64_t number, uint8_t kind, bint failed) except -1:
-        """What the service graph reads of a span, if it takes part."""
-        row.side_size = 0
-        if self.context_seen is not context:
-            self.context_seen = context
-            self.contexts_seen.append(context)
-        if kind != CONSUMER:
-            self.links.count -= span.link_count
-            span.link_count = 0
-        if row.trace_id is NULL or kind == 0 or kind == INTERNAL and not self.through_internal:
-            return 0
-        row.parent_id, row.parent_fault = span.parent_id, span.parent_fault
-        row.start, row.failed = span.start, failed
-        row.link, row.link_count = <uint32_t>(self.links.count - span.link_count), span.link_count
-        row.context = <uint32_t>(PyList_GET_SIZE(self.contexts_seen) - 1)
-        row.side_key = self.sides.used
-        row.side_size = self.sides.key(number, kind, self.reader.values, self.merged)
-        return 0
-
     cdef inline Row* next_row(self) except NULL:
         if self.count == self.room:
-            self.rows = <Row*>reallocated(self.rows, (self.room * 2 + 256) * sizeof(Row))
-            self.room = self.room * 2 + 256
+            self.rows = <Row*>reallocated(self.rows, (self.room * 2 + 512) * sizeof(Row))
+            self.room = self.room * 2 + 512
         return self.rows + self.count
 
     cdef inline void make_key(self, uint64_t head, Cursor* name) noexcept:
@@ -303,7 +257,7 @@ cdef class Walk:
         memcpy(self.key, &head, 8)
         self.key_kept = True
         at = self.put_text(at, name.at, name.end - name.at if self.reads_name else 0)
-        for i in range(self.key_values):
+        for i in range(self.reader.count):
             at = self.put_value(at, &self.reader.values[i])
         self.key_size = at - self.key
 
@@ -351,7 +305,7 @@ cdef class Walk:
         miss.name = text or names.UNKNOWN_NAME
         miss.values = []
         marks = []
-        for i in range(self.key_values):
+        for i in range(self.reader.count):
             text, mark = label_text(&self.reader.values[i], self.label_length, self.merged)
             miss.values.append(text)
             marks.append(mark)
