@@ -130,8 +130,9 @@ def test_many_large_messages_at_once_do_not_fill_the_memory(run: Run) -> None:
             answers = (await output)[0].decode().split()
             assert len(answers) == 32
             assert set(answers) <= {"INVALID_ARGUMENT", "UNAVAILABLE"}
-            # Without turns this is 960 MiB: gRPC holds what has arrived, once as slices and once as bytes.
-            assert most < 3 * budget
+            # Without turns this is 960 MiB: gRPC holds what has arrived, once as slices and once as bytes.  With them
+            # it is 120 to 180 on a quiet machine; up to 290 were seen where three busy loops kept the turns waiting.
+            assert most < 6 * budget
             assert edge.intake.bytes == 0
 
     run(scenario())
