@@ -67,8 +67,17 @@ class _Body:
         transport = self._request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has closed the connection")
-        transport.writelines((b"%x\r\n" % len(chunk), chunk, b"\r\n") if self._chunked else (chunk,))
+        pieces = (b"%x\r\n" % len(chunk), chunk, b"\r\n") if self._chunked else (chunk,)
+        if _gathers(transport):
+            transport.writelines(pieces)
+        else:
+            transport.write(b"".join(pieces))
         await self._writer.drain()
+
+
+def _gathers(transport: asyncio.Transport) -> bool:
+    """Whether `writelines` can be relied on: asyncio's own did not pause in 3.12.0 to 3.13.1 (CVE-2024-12254)."""
+    return type(transport).__module__.startswith("uvloop")
 
 
 class _Patience:
