@@ -11,11 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.bench.servers import free_ports
 from tests.processes import PATIENCE
-from tests.programs import built
+from tests.programs import built, there
 from tests.prometheus import eventually
 
 VARIABLE = "SPAN2METRICS_JAEGER"
@@ -76,12 +74,15 @@ def _labels(found: list[dict[str, str]]) -> Labels:
     return tuple(by_name[name] for name in ("service_name", "operation") if name in by_name)
 
 
+def needed() -> str:
+    """Jaeger's path; a test that needs it where it is not there is skipped."""
+    return there(built("jaeger", VARIABLE), REMEDY)
+
+
 @contextmanager
 def jaeger(prometheus: str, folder: Path) -> Iterator[Jaeger]:
     """Jaeger, ready, over a Prometheus at `host:port`."""
-    binary = built("jaeger", VARIABLE)
-    if binary is None:
-        pytest.skip(REMEDY)
+    binary = needed()
     http, grpc, otlp = free_ports(3)
     config = folder / "jaeger.yaml"
     config.write_text(CONFIG.format(http=http, grpc=grpc, otlp=otlp, prometheus=prometheus))

@@ -28,6 +28,13 @@ def built(name: str, variable: str) -> str | None:
     return shutil.which(path)
 
 
+def there(path: str | None, remedy: str) -> str:
+    """The path of such a program; where it was not built the test is skipped, in CI too, with the remedy."""
+    if path is None:
+        pytest.skip(remedy)  # minutes to build: the only programs that CI does without
+    return path
+
+
 def missing(reason: str) -> None:
     """Ends the test: skipped, or failed in CI."""
     if os.environ.get("CI"):

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.programs import built, program
+from tests.programs import built, program, there
 
 DEBIAN = "2.42"
 BUILT = "3.16"
@@ -77,9 +75,7 @@ SCRAPERS = {
 
 def needed(scraper: Scraper) -> str:
     """The scraper's path; a test that needs one that is not there is skipped."""
-    if scraper.binary is None:
-        pytest.skip(REMEDY)
-    return scraper.binary
+    return there(scraper.binary, REMEDY)
 
 
 def promtool(version: str) -> str:
@@ -87,5 +83,4 @@ def promtool(version: str) -> str:
     if version == DEBIAN:
         return program("promtool", "apt-get install prometheus")
     beside = built("prometheus", VARIABLE)
-    path = beside and shutil.which(Path(beside).with_name("promtool"))
-    return path or pytest.skip(REMEDY)
+    return there(beside and shutil.which(Path(beside).with_name("promtool")), REMEDY)

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from span2metrics.engine.plan import MS
-from tests.jaeger import REMEDY, VARIABLE, Jaeger, jaeger
+from tests.jaeger import Jaeger, jaeger, needed
 from tests.payloads import CLIENT, ERROR, SERVER, Placed, request
 from tests.processes import FREE_PORTS, Running, running
-from tests.programs import built
 from tests.prometheus import Prometheus, prometheus
 
 CONFIG = "metrics: {dialects: [jaeger], zero_first: 2s}"
@@ -44,8 +43,7 @@ class Monitored(NamedTuple):
 
 @pytest.fixture(scope="module")
 def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
-    if built("jaeger", VARIABLE) is None:
-        pytest.skip(REMEDY)
+    needed()
     folder = tmp_path_factory.mktemp("jaeger")
     config = folder / "config.yaml"
     config.write_text(CONFIG)
