@@ -114,8 +114,13 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 def test_many_large_messages_at_once_do_not_fill_the_memory(run: Run) -> None:
-    """32 connections with 15 MiB each, 480 MiB in all, against a budget of 64 MiB."""
+    """32 connections with 15 MiB each, 480 MiB in all, against a budget of 64 MiB.
+
+    Without turns this is 960 MiB: gRPC holds what has arrived, once as slices and once as bytes.  Where others keep the
+    processor from the daemon its turns are late, up to 290 MiB were seen; one of three floods must be met in time.
+    """
     budget = 64 * MIB
+    peaks: list[int] = []
 
     async def scenario() -> None:
         async with over_grpc(limit=17 * MIB, max_bytes=budget) as edge:
@@ -130,12 +135,13 @@ def test_many_large_messages_at_once_do_not_fill_the_memory(run: Run) -> None:
             answers = (await output)[0].decode().split()
             assert len(answers) == 32
             assert set(answers) <= {"INVALID_ARGUMENT", "UNAVAILABLE"}
-            # Without turns this is 960 MiB: gRPC holds what has arrived, once as slices and once as bytes.  With them
-            # it is 120 to 180 on a quiet machine; up to 290 were seen where three busy loops kept the turns waiting.
-            assert most < 6 * budget
             assert edge.intake.bytes == 0
+            peaks.append(most)
 
-    run(scenario())
+    while len(peaks) < 3 and (not peaks or peaks[-1] >= 3 * budget):
+        run(scenario())
+    assert min(peaks) < 3 * budget
+    assert max(peaks) < 6 * budget
 
 
 # --- health -----------------------------------------------------------------------------------------------------------
