@@ -78,7 +78,8 @@ cdef enum:
 cdef class Chunk(Buffer):
     """A buffer that hands its bytes out as they are, and uses them again once nobody else has them.
 
-    What is handed out is not copied, and a page goes through the same memory again and again.
+    What is handed out is not copied, and a page goes through the same memory again and again.  There must be something
+    to take.
     """
 
     cdef PyObject* text     # what `data` points into, owned; NULL: there is none yet

@@ -117,15 +117,12 @@ cdef class Engine:
         self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
         try:
             walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request), self._apply_block)
-            self.apply_block()
+            self._apply_block()
             return Outcome(self.aggregated - before, self.aggregated - before, NONE_DROPPED)
         finally:
             walk.reset()
 
-    def _apply_block(self):
-        self.apply_block()
-
-    cdef int apply_block(self) except -1:
+    cpdef int _apply_block(self) except -1:
         """Counts what is in scratch: all of a request, or a block of one that is known to be valid."""
         named = [self.named(miss) for miss in self.walk.misses]
         self.contexts.keep()

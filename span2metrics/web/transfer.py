@@ -3,7 +3,7 @@
 A page that breaks in the middle must not look whole.  Chunked transfer tells a scraper so by the missing last chunk,
 but a proxy or an HTTP/1.0 client may take the end of the connection for the end of the page: the connection is reset.
 
-No reader holds more of the daemon than one chunk, and none for longer than `STALLED` a chunk, whether it told a
+No reader holds more of the daemon than a few chunks, and none for longer than `STALLED` a chunk, whether it told a
 deadline or not: a scraper that hangs would keep its place among the pages under way for ever.
 """
 
@@ -121,6 +121,6 @@ def reset(request: web.BaseRequest) -> None:
 
 
 def _drain_fully(request: web.BaseRequest) -> None:
-    """Makes "written" mean handed to the kernel: a page's memory is one chunk, and its end survives our exit."""
+    """Makes "written" mean handed to the kernel: chunks do not pile up, and a page's end survives our exit."""
     if request.transport is not None:
         request.transport.set_write_buffer_limits(0)

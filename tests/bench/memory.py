@@ -21,7 +21,7 @@ def rows() -> Iterator[Row]:
         for pods in (1, 10) if count in (0, 2) else (1,):
             bare = Plan(dimensions=dimensions, exemplars=False)
             grown = in_child(bare, pods)
-            yield Row(f"{LABEL_SETS}, {count} dimensions, {pods} pods a service: RSS grows", grown, "MiB", most=85)
+            yield Row(f"{LABEL_SETS}, {count} dimensions, {pods} pods, no exemplars: RSS grows", grown, "MiB", most=85)
     for what, plan in NATIVE.items():
         for pods in (1, 20):
             grown = in_child(plan, pods)
