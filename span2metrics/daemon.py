@@ -1,10 +1,11 @@
 """The process: builds the rooms, starts them downstream first, stops them upstream first, and listens to signals.
 
-A start in four steps: the intake, the web server (`/-/ready` says 503 from here on), the receivers, ready.  A stop in
-five, within one deadline of `shutdown_grace` seconds: not ready; the receivers take no more and finish what is in
-flight; the intake drains; the web server stays until a scrape that began after the drain has ended, so that
-Prometheus has the last numbers; the end.  Receivers and intake have half the time at most, so that a sender who hangs
-cannot take the last scrape away.  Where no span ever came there is nothing to tell, and no wait.
+A start in four steps: the intake and the clock's ticks, the web server (`/-/ready` says 503 from here on), the
+receivers, ready.  A stop in six, within one deadline of `shutdown_grace` seconds: not ready; the receivers take no more
+and finish what is in flight; the intake drains; what waits for a partner is told that none comes; the web server stays
+until a scrape that began after the drain has ended, so that Prometheus has the last numbers; the end.  Receivers and
+intake have half the time at most, so that a sender who hangs cannot take the last scrape away.  Where no span ever came
+there is nothing to tell, and no wait.
 
 SIGTERM and SIGINT stop the daemon, a second one ends it where it stands.  SIGHUP is taken and changes nothing.
 """
@@ -26,6 +27,7 @@ from span2metrics.intake import Intake
 from span2metrics.receivers.otlp_grpc import OtlpGrpc
 from span2metrics.receivers.otlp_http import OtlpHttp
 from span2metrics.telemetry import Telemetry
+from span2metrics.ticks import Ticks
 from span2metrics.web import Web
 
 _log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class Daemon:
         self._telemetry = ScrapeWatch(self._engine, version=version)
         limit = memory.intake_limit(config.intake.max_bytes)
         self._intake = Intake(self._engine, self._telemetry, max_bytes=limit)
+        self._ticks = Ticks(self._engine)
         self._receivers = _receivers(config, self._intake, self._telemetry)
         self._web = Web(
             config.web,
@@ -81,6 +84,7 @@ class Daemon:
         self.unready = "starting"
         try:
             self._intake.start()
+            self._ticks.start()
             await self._web.start()
             for receiver in self._receivers.values():
                 await receiver.start()
@@ -116,6 +120,7 @@ class Daemon:
         await asyncio.wait([receivers], timeout=_left(cut_at))
         cut = await self._intake.stop(_left(cut_at))
         await receivers
+        await self._ticks.stop(_left(end_at))
         if self._engine.stats().received and _left(end_at):
             _log.info("drained; waiting for a last scrape", extra={"at_most_seconds": round(_left(end_at), 1)})
             with contextlib.suppress(TimeoutError):

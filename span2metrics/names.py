@@ -92,6 +92,75 @@ SPAN_KINDS = (
 STATUS_CODES = ("STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR")
 ERROR = 2
 
+# --- service graph ----------------------------------------------------------------------------------------------------
+
+CLIENT = "client"
+SERVER = "server"
+CONNECTION_TYPE = "connection_type"
+CONNECTION_MESSAGING = "messaging_system"
+CONNECTION_DATABASE = "database"
+CONNECTION_VIRTUAL = "virtual_node"
+VIRTUAL_NODE = "virtual_node"
+#: A client that sends no spans and is not named.
+USER = "user"
+#: What the labels begin with that are dimensions of an edge's ends.
+CLIENT_PREFIX = "client_"
+SERVER_PREFIX = "server_"
+SERVICE = "service"
+SIDE = "side"
+REASON = "reason"
+
+GRAPH_PREFIX = "traces_service_graph"
+REQUEST = Family(f"{GRAPH_PREFIX}_request", "counter", "Requests between two services.")
+REQUEST_FAILED = Family(f"{GRAPH_PREFIX}_request_failed", "counter", "Requests of which either end's span failed.")
+REQUEST_SERVER = Family(
+    f"{GRAPH_PREFIX}_request_server_seconds", "histogram", "Duration of requests, seen by their server.", "seconds"
+)
+REQUEST_CLIENT = Family(
+    f"{GRAPH_PREFIX}_request_client_seconds", "histogram", "Duration of requests, seen by their client.", "seconds"
+)
+REQUEST_MESSAGING = Family(
+    f"{GRAPH_PREFIX}_request_messaging_system_seconds",
+    "histogram",
+    "From the end of a message's sending to the start of its taking.",
+    "seconds",
+)
+CONNECTION_INFO = Family(f"{GRAPH_PREFIX}_connection_info", "gauge", "Always 1; a connection between two services.")
+SERVICE_INFO = Family(f"{GRAPH_PREFIX}_service_info", "gauge", "Always 1; a service that sent spans.")
+UNPAIRED_SPANS = Family(
+    f"{GRAPH_PREFIX}_unpaired_spans", "counter", "Spans that ought to have had a partner, of which none came."
+)
+GRAPH_DROPPED = Family(
+    f"{GRAPH_PREFIX}_dropped_spans", "counter", "Spans that had to go before their partner could come."
+)
+#: In the order of a page.
+GRAPH_FAMILIES = (
+    REQUEST,
+    REQUEST_FAILED,
+    REQUEST_SERVER,
+    REQUEST_CLIENT,
+    REQUEST_MESSAGING,
+    CONNECTION_INFO,
+    SERVICE_INFO,
+    UNPAIRED_SPANS,
+    GRAPH_DROPPED,
+)
+
+#: Values of `reason` of the counters of halves that make no edge.
+UNPAIRED_EXPIRED = "expired"
+UNPAIRED_PARENT = "invalid_parent"
+DROPPED_MAX_ITEMS = "max_items"
+
+#: Beside CALLS and DURATION, what there are series of.
+EDGES = "edges"
+#: Values of `outcome` of edges_total: what became of halves.
+EDGE_PAIRED = "paired"
+EDGE_DATABASE = "database"
+EDGE_VIRTUAL = "virtual_node"
+EDGE_UNPAIRED = "unpaired"
+EDGE_DROPPED = "dropped"
+EDGE_OUTCOMES = (EDGE_PAIRED, EDGE_DATABASE, EDGE_VIRTUAL, EDGE_UNPAIRED, EDGE_DROPPED)
+
 # --- the daemon's own -------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +253,18 @@ FORGOTTEN_TARGETS = SelfMetric(
     "span2metrics_forgotten_targets",
     "counter",
     "Instances that made room for others (limits.targets); each comes back with its next span.",
+)
+PENDING_EDGES = SelfMetric(
+    "span2metrics_pending_edges",
+    "gauge",
+    "Spans of the service graph that are kept: they wait for a partner, or have met one and may meet more.",
+)
+EDGES_MADE = SelfMetric(
+    "span2metrics_edges",
+    "counter",
+    "Requests and messages of the service graph (paired, database, virtual_node), and spans that made none "
+    "(unpaired, dropped).",
+    ("outcome",),
 )
 BIRTHS = SelfMetric("span2metrics_births", "counter", "Keys that were seen for the first time and had to be named.")
 INTAKE_BYTES = SelfMetric("span2metrics_intake_bytes", "gauge", "Bytes of requests that wait for their turn.")

@@ -169,6 +169,8 @@ def _of_engine(stats: Stats) -> Iterator[Metric]:
     yield _single(names.CONTEXTS, stats.contexts)
     yield _single(names.TARGETS, stats.targets)
     yield _single(names.FORGOTTEN_TARGETS, stats.forgotten_targets)
+    yield _single(names.PENDING_EDGES, stats.pending_edges)
+    yield _family(names.EDGES_MADE, _by_one(stats.edges))
 
 
 def _by_one(values: Mapping[str, int]) -> dict[Labels, float]:

@@ -146,7 +146,10 @@ def at(after_ns: int) -> Now:
 
 
 def feedings(case: Case) -> Iterator[Feeding]:
-    """Every order of arrival (or `ORDERS` of them), each in one request a step and in one a span, some with ticks."""
+    """Every order of arrival (or `ORDERS` of them), each in one request a step and in one a span, some with ticks.
+
+    A case with an order has a request for each span: those of one request arrive at once.
+    """
     steps = case.arrivals
     last = Call(at(steps[-1].after_ns + case.settings.wait_ns), None)
     longest = max(len(step.spans) for step in steps)
@@ -154,7 +157,8 @@ def feedings(case: Case) -> Iterator[Feeding]:
     orders = [list(_orders(step.spans, count)) for step in steps]
     for number in range(count):
         shuffled = [Step(step.after_ns, made[number % len(made)]) for step, made in zip(steps, orders, strict=True)]
-        yield Feeding(f"order {number}, a request a step", [*_calls(shuffled, whole=True, ticks=False)], last)
+        if not case.ordered:
+            yield Feeding(f"order {number}, a request a step", [*_calls(shuffled, whole=True, ticks=False)], last)
         yield Feeding(
             f"order {number}, a request a span", [*_calls(shuffled, whole=False, ticks=bool(number % 2))], last
         )

@@ -9,20 +9,18 @@ a request, and nowhere else.
 
 from __future__ import annotations
 
-import base64
-import json
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from collections.abc import Iterable
 from typing import Any
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
+from tests.oracle_edges import Edges
+from tests.oracle_graph_page import graph_shown
+from tests.oracle_halves import Settings
 from tests.oracle_page import (
     TEXTS,
-    Exemplar,
     Histogram,
     Labels,
     Model,
@@ -36,8 +34,9 @@ from tests.oracle_page import (
     shown_bounds,
     write_page,
 )
+from tests.oracle_spans import Place, cut, decode, duration_of, exemplar_of, is_id, places_of
 from tests.payloads import NOW
-from tests.twins import BrokenError, parse, parse_value
+from tests.twins import parse
 
 __all__ = ["TEXTS", "Labels", "Oracle", "read_page"]
 
@@ -45,126 +44,6 @@ KINDS = {number: name for name, number in trace_pb2.Span.SpanKind.items()}
 STATUSES = {number: name for name, number in trace_pb2.Status.StatusCode.items()}
 #: Labels whose values are words of the protocol, not of the sender: never cut.
 ENUMS = {"span_kind", "status_code"}
-
-
-# --- value text -------------------------------------------------------------------------------------------------------
-
-
-def number_text(x: float) -> str:
-    """ECMAScript's Number::toString, as JSON prints numbers; NaN and infinities by name."""
-    if math.isnan(x) or math.isinf(x):
-        return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
-    if x == 0:
-        return "0"
-    sign, digits, exponent = Decimal(repr(x)).normalize().as_tuple()
-    text, minus = "".join(map(str, digits)), "-" * sign
-    n = len(text) + int(exponent)
-    if len(text) <= n <= 21:
-        return minus + text.ljust(n, "0")
-    if 0 < n <= 21:
-        return minus + text[:n] + "." + text[n:]
-    if -6 < n <= 0:
-        return minus + "0." + "0" * -n + text
-    return minus + text[0] + ("." + text[1:] if text[1:] else "") + f"e{n - 1:+d}"
-
-
-def _json(value: Any, faults: set[str]) -> str:
-    kind = value.WhichOneof("value")
-    if kind in (None, "string_value_strindex"):
-        return "null"
-    if kind == "array_value":
-        return "[" + ",".join(_json(parse_value(item), faults) for item in value.array_value.values) + "]"
-    if kind == "kvlist_value":
-        members: dict[str, str] = {}
-        for member in value.kvlist_value.values:
-            members.setdefault(_decode(member.key, faults), _json(parse_value(*member.value), faults))
-        return "{" + ",".join(f"{_quote(key)}:{members[key]}" for key in sorted(members)) + "}"
-    text = value_text(value, faults)
-    is_word = kind in ("bool_value", "int_value") or (kind == "double_value" and math.isfinite(value.double_value))
-    return text if is_word else _quote(text)
-
-
-def _quote(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _decode(raw: bytes, faults: set[str]) -> str:
-    text = raw.decode("utf-8", "replace")
-    if text.encode() != raw:
-        faults.add("invalid_utf8")
-    return text
-
-
-def value_text(value: Any, faults: set[str]) -> str:
-    """The text of an AnyValue twin; "" where it has none.  Adds to `faults` what was odd about it."""
-    kind = value.WhichOneof("value")
-    if kind == "string_value":
-        return _decode(value.string_value, faults)
-    if kind == "bool_value":
-        return "true" if value.bool_value else "false"
-    if kind == "int_value":
-        return str(value.int_value)
-    if kind == "double_value":
-        return number_text(value.double_value)
-    if kind == "bytes_value":
-        return base64.b64encode(value.bytes_value).decode()
-    return _json(value, faults) if kind in ("array_value", "kvlist_value") else ""
-
-
-def cut(text: str, limit: int) -> str:
-    raw = text.encode()
-    return text if len(raw) <= limit else raw[: limit - 3].decode("utf-8", "ignore") + "…"
-
-
-# --- where a span stands ----------------------------------------------------------------------------------------------
-
-
-def _first(attributes: Iterable[bytes], key: str) -> Any | None:
-    """The value of the first attribute with that key.  Where an attribute is broken, what stands before the fault
-    says whether it is the one that is asked for."""
-    for raw in attributes:
-        try:
-            attribute = parse("KeyValue", raw)
-        except BrokenError:
-            if any(_key_of(raw[:end]) == key.encode() for end in range(len(raw))):
-                raise
-            continue
-        if attribute.key == key.encode():
-            return parse_value(*attribute.value)
-    return None
-
-
-def _key_of(piece: bytes) -> bytes | None:
-    try:
-        return bytes(parse("KeyValue", piece).key)
-    except BrokenError:
-        return None
-
-
-class Place:
-    """A span with its resource and its scope."""
-
-    def __init__(self, span: bytes, resource: Iterable[bytes], scope: Iterable[bytes]) -> None:
-        self.span, self._scope = parse("Span", span), scope
-        self.size = len(span)
-        self._resource = parse("Resource", *resource)
-
-    def text(self, key: str, source: Source, faults: set[str]) -> str:
-        if source is Source.SCOPE:
-            scope = parse("InstrumentationScope", *self._scope)
-            if key in ("scope.name", "scope.version"):
-                return _decode(scope.name if key == "scope.name" else scope.version, faults)
-            value = _first(scope.attributes, key)
-        else:
-            value = _first((self.span if source is Source.SPAN else self._resource).attributes, key)
-        return "" if value is None else value_text(value, faults)
-
-    def dimension(self, dimension: Dimension, faults: set[str]) -> str:
-        lookups = ((key, source) for key in dimension.attributes for source in dimension.sources)
-        return next(filter(None, (self.text(*lookup, faults) for lookup in lookups)), dimension.default)
-
-
-# --- the model --------------------------------------------------------------------------------------------------------
 
 
 class Oracle:
@@ -181,11 +60,13 @@ class Oracle:
         self._timed: dict[Pairs, list[Span]] = defaultdict(list)
         self._born: dict[tuple[str, Pairs], Now] = {}
         self._targets: set[Pairs] = set()
+        self.edges = Edges(Settings.of(plan)) if plan.graph else None
 
     def consume(self, request: bytes, now: Now = NOW) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
         places = list(places_of(parse("ExportTraceServiceRequest", request)))
         spans = [self._read(place) for place in places]
+        parts = self.edges.read(places) if self.edges else []
         self._targets.update([self._target(place) for place in places] if self.plan.target_info else ())
         for place, (calls, duration, took, faults, truncated) in zip(places, spans, strict=True):
             self.received += 1
@@ -201,6 +82,13 @@ class Oracle:
             self._born.setdefault(("calls", labels), now)
         for labels in self._durations:
             self._born.setdefault(("duration", labels), now)
+        if self.edges:
+            self.edges.take(parts, now)
+
+    def expire(self, now: Now) -> None:
+        """Lets go of the graph's halves that are overdue."""
+        if self.edges:
+            self.edges.expire(now)
 
     def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str]]:
         faults: set[str] = set()
@@ -234,7 +122,7 @@ class Oracle:
             faults.add("unknown_enum")
         if "service_name" not in self.plan.exclude:
             faults |= service_faults
-        name = _decode(place.span.name, faults if "span_name" not in self.plan.exclude else set())
+        name = decode(place.span.name, faults if "span_name" not in self.plan.exclude else set())
         labels = {
             "service_name": service or "unknown_service",
             "span_name": name or "unknown",
@@ -280,48 +168,22 @@ class Oracle:
         return {frozenset(labels): spans for labels, spans in self._durations.items()}
 
     def numbers(self) -> Numbers:
-        """What a parser must find on the page."""
+        """What a parser must find of the span families on the page."""
         unit = self.plan.unit.nanoseconds
         return self.calls(), {
             labels: (buckets, total / unit, count) for labels, (buckets, total, count) in self.durations().items()
         }
 
     def page(self, format: Format, now: Now = NOW, escaping: Escaping = Escaping.UNDERSCORES) -> bytes:
-        """The page of the span families, without the format's trailer."""
-        return write_page(self._model(), format, now, escaping)
+        """The page, without the format's trailer."""
+        rich = format is Format.OPENMETRICS
+        return write_page(self.shown(rich=rich, now=now, escaping=escaping), rich)
 
     def shown(self, *, rich: bool, now: Now = NOW, escaping: Escaping = Escaping.UNDERSCORES) -> list[Shown]:
         """The families of that page; `rich` with what older formats cannot carry."""
-        return list(shown(self._model(), rich, now, escaping))
+        graph = graph_shown(self.edges, self.plan, rich, now, escaping) if self.edges else ()
+        return [*shown(self._model(), rich, now, escaping), *graph]
 
     def _model(self) -> Model:
         counters = {"calls": self._all_calls(), "size": dict(self._sizes)}
         return Model(self.plan, counters, self._timed, self._durations, self._born, self._targets)
-
-
-def places_of(request: Any) -> Iterator[Place]:
-    for resource_spans in request.resource_spans:
-        for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                yield Place(span, resource_spans.resource, scope_spans.scope)
-
-
-def is_id(raw: bytes, length: int) -> bool:
-    return len(raw) == length and any(raw)
-
-
-def duration_of(span: Any, faults: set[str]) -> int | None:
-    start, end = span.start_time_unix_nano, span.end_time_unix_nano
-    if start == 0 or end == 0:
-        faults.add("no_time")
-        return None
-    if end < start:
-        faults.add("negative_duration")
-    return int(max(0, end - start))
-
-
-def exemplar_of(span: Any, took: int, now: Now) -> Exemplar | None:
-    valid = is_id(span.trace_id, 16) and is_id(span.span_id, 8)
-    if not valid or span.end_time_unix_nano > now.wall_ns:
-        return None
-    return Exemplar(span.end_time_unix_nano, span.trace_id, span.span_id, took)

@@ -4,7 +4,8 @@ Slow and only right, it shares no code with the engine.  Weights and the limits 
 What a span says is read in `oracle_halves`; how the numbers are shown is in `oracle_families`.  Where the rules leave
 a choice:
 
-- All spans of a request arrive at its `now`.  First what is overdue leaves, then the spans come in their order.
+- All spans of a request arrive at its `now`.  First what is overdue leaves, then come the clients', producers' and
+  internal spans in their order, and then those of servers and consumers.
 - A half of age `wait` is overdue: two halves meet while the first is younger than that.  A client half's age counts
   from its arrival, not from its last match.
 - A client half whose id is already known is the same span sent again: passed over.  A server half that comes again is
@@ -28,14 +29,29 @@ a choice:
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 from span2metrics.engine.plan import Now
-from tests.oracle import cut, places_of
-from tests.oracle_families import Exemplars, Families, Observed, Record, exemplars, families
+from tests.oracle_families import (
+    CLIENT_SECONDS,
+    DROPPED,
+    MESSAGING_SECONDS,
+    REQUESTS,
+    SERVER_SECONDS,
+    UNPAIRED,
+    Exemplars,
+    Families,
+    Observed,
+    Record,
+    exemplars,
+    families,
+)
 from tests.oracle_halves import Forward, Half, Key, Settings, read, service_of
 from tests.oracle_page import Exemplar, Labels, Pairs
+from tests.oracle_spans import Place, cut, places_of
 from tests.twins import parse
 
 __all__ = ["Edges", "Settings"]
@@ -44,6 +60,8 @@ __all__ = ["Edges", "Settings"]
 STEPS = 64
 DATABASE, MESSAGING, VIRTUAL = "database", "messaging_system", "virtual_node"
 EXPIRED, INVALID_PARENT, MAX_ITEMS = "expired", "invalid_parent", "max_items"
+#: A span's service, and what the span takes part with.
+Parts = tuple[str, list[Half | Forward]]
 
 
 @dataclass(eq=False)
@@ -86,22 +104,26 @@ class Edges:
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.services: set[str] = set()
-        self._records: dict[Pairs, Record] = {}
+        self.born: dict[tuple[str, tuple[Any, ...]], Now] = {}
+        self.records: dict[Pairs, Record] = {}
         self._store = _Store()
         self._numbers = count()
         self._now = Now(0, 0)
 
     def consume(self, request: bytes, now: Now) -> None:
         """Takes a request's spans; raises `BrokenError`, having taken none, where a fault is read."""
-        read_places = [
-            (service_of(place), list(read(place, self.settings)))
-            for place in places_of(parse("ExportTraceServiceRequest", request))
-        ]
+        self.take(self.read(places_of(parse("ExportTraceServiceRequest", request))), now)
+
+    def read(self, places: Iterable[Place]) -> list[Parts]:
+        """What a request's spans are to the graph; raises `BrokenError` where a fault is read."""
+        return [(service_of(place), list(read(place, self.settings))) for place in places]
+
+    def take(self, spans: Sequence[Parts], now: Now) -> None:
         self.expire(now)
-        for service, parts in read_places:
-            self.services.add(self._cut(service))
-            for part in parts:
-                self._take(part)
+        self.services.update(self._cut(service) for service, _ in spans)
+        parts = [part for _, of_span in spans for part in of_span]
+        for part in sorted(parts, key=lambda part: isinstance(part, Half) and part.side == "server"):
+            self._take(part)
 
     def expire(self, now: Now) -> None:
         """Lets go what is overdue."""
@@ -121,7 +143,7 @@ class Edges:
 
     @property
     def edges(self) -> dict[Labels, Record]:
-        return {frozenset(pairs): record for pairs, record in self._records.items()}
+        return {frozenset(pairs): record for pairs, record in self.records.items()}
 
     def families(self) -> Families:
         """Everything that a page shows of the graph."""
@@ -186,7 +208,9 @@ class Edges:
             victim = next(iter((store.matched or store.by_age).values()))
             store.discard(victim)
             if not matched and isinstance(victim.what, Half):
-                self.dropped[self._cut(victim.what.service), MAX_ITEMS] += 1
+                key = (self._cut(victim.what.service), MAX_ITEMS)
+                self.dropped[key] += 1
+                self.born.setdefault((DROPPED, key), self._now)
 
     def _give_up(self, half: Half) -> None:
         if half.side == "client" and half.peer:
@@ -197,7 +221,9 @@ class Edges:
             self._count_unpaired(half, EXPIRED)
 
     def _count_unpaired(self, half: Half, reason: str) -> None:
-        self.unpaired[self._cut(half.service), half.side, reason] += 1
+        key = (self._cut(half.service), half.side, reason)
+        self.unpaired[key] += 1
+        self.born.setdefault((UNPAIRED, key), self._now)
 
     # --- edges --------------------------------------------------------------------------------------------------------
 
@@ -211,11 +237,15 @@ class Edges:
             *((label, self._cut(text)) for half in halves for label, text in half.dimensions),
             ("virtual_node", virtual if self.settings.virtual_node_label else ""),
         ]
-        record = self._records.setdefault(tuple(pair for pair in labels if pair[1]), Record())
+        pairs = tuple(pair for pair in labels if pair[1])
+        record = self.records.setdefault(pairs, Record())
         failed = any(half.failed for half in halves)
         record.requests += 1
         record.failed += failed
         self._observe(record, client, client if kind == DATABASE else server, kind)
+        seen = {SERVER_SECONDS: record.server, CLIENT_SECONDS: record.client, MESSAGING_SECONDS: record.messaging}
+        for family in (REQUESTS, *(family for family, observed in seen.items() if observed)):
+            self.born.setdefault((family, pairs), self._now)
         told = [exemplar for half in halves if (exemplar := self._told(half, None))]
         record.told += told
         record.told_failed += told if failed else []

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.oracle_halves import Settings
-from tests.oracle_page import Exemplar, Histogram, Labels, histogram
+from tests.oracle_page import GRAPH_PREFIX, Exemplar, Histogram, Labels, histogram
 
-PREFIX = "traces_service_graph_"
+PREFIX = GRAPH_PREFIX
 REQUESTS, FAILED = f"{PREFIX}request_total", f"{PREFIX}request_failed_total"
 SERVER_SECONDS, CLIENT_SECONDS = f"{PREFIX}request_server_seconds", f"{PREFIX}request_client_seconds"
 MESSAGING_SECONDS = f"{PREFIX}request_messaging_system_seconds"

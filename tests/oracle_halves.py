@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from span2metrics.engine.plan import MS, Dimension, Source
-from tests.oracle import Place, duration_of, is_id
+from span2metrics.engine.plan import MS, Dimension, Plan, Source
 from tests.oracle_page import Exemplar, Pairs
+from tests.oracle_spans import Place, duration_of, is_id
 from tests.twins import parse
 
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(1, 6)
@@ -49,6 +49,13 @@ class Settings:
     messaging_latency: bool = False
     exemplars: bool = True
     label_value_length: int = 256
+
+    @classmethod
+    def of(cls, plan: Plan) -> Settings:
+        """Those of a plan that has a graph."""
+        assert plan.graph
+        own = {field.name: getattr(plan.graph, field.name) for field in fields(plan.graph)}
+        return cls(**own, exemplars=plan.exemplars, label_value_length=plan.label_value_length)
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,8 @@ def read(place: Place, settings: Settings) -> Iterator[Half | Forward]:
     elif span.kind in (SERVER, CONSUMER):
         links = _links(span) if span.kind == CONSUMER else []
         root = not links and span.parent_span_id in (b"", bytes(8))
-        peer = (_text(place, PEER_SERVICE) or "user") if root else ""
+        named = _text(place, PEER_SERVICE) or "user"  # read of all of them, so that its faults refuse a request
+        peer = named if root else ""
         for meets in links or [_parent(span)]:
             yield _half(place, settings, "server", meets, root=root, peer=peer)
 
@@ -152,11 +160,9 @@ def _text(place: Place, key: str) -> str:
 
 def _database(place: Place, settings: Settings) -> str:
     """The name of the database that a CLIENT span talks to; "" if it talks to none."""
-    matched = next(filter(None, (_text(place, key) for key in settings.database_attributes)), "")
-    if not matched:
-        return ""
-    names = (_text(place, PEER_SERVICE), _text(place, "server.address"), _network_peer(place), matched)
-    return next(filter(None, names))
+    told = [_text(place, key) for key in settings.database_attributes]
+    names = [_text(place, PEER_SERVICE), _text(place, "server.address"), _network_peer(place), *told]
+    return next(filter(None, names)) if any(told) else ""
 
 
 def _network_peer(place: Place) -> str:
@@ -168,7 +174,7 @@ def _network_peer(place: Place) -> str:
 
 
 def _peer(place: Place, settings: Settings) -> str:
-    texts = ((key, _text(place, key)) for key in settings.peer_attributes)
+    texts = [(key, _text(place, key)) for key in settings.peer_attributes]
     return next(filter(None, (host_of(text) if key == URL else text for key, text in texts)), "")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
@@ -20,6 +20,9 @@ from span2metrics.names import CALLS_HELP, DURATION_HELP, SIZE_HELP, TARGET_HELP
 
 #: The formats that `Oracle.page` writes and `read_page` reads; the other versions are the same bytes.
 TEXTS = (Format.TEXT, Format.OPENMETRICS)
+
+#: What names of the service graph's families begin with.
+GRAPH_PREFIX = "traces_service_graph_"
 
 Labels = frozenset[tuple[str, str]]
 #: Labels in the order in which a page shows them.
@@ -88,11 +91,10 @@ def shown(model: Model, rich: bool, now: Now, escaping: Escaping) -> Iterator[Sh
         seen.add(shape.name)
 
 
-def write_page(model: Model, format: Format, now: Now, escaping: Escaping) -> bytes:
-    """The page of the span families, without the format's trailer."""
-    rich = format is Format.OPENMETRICS
+def write_page(families: Iterable[Shown], rich: bool) -> bytes:
+    """A page of these families, without the format's trailer."""
     lines: list[str] = []
-    for family in shown(model, rich, now, escaping):
+    for family in families:
         name = family.name if rich else family.text_name
         kind = "gauge" if family.kind == "info" and not rich else family.kind
         lines += [f"# HELP {name} {family.help}", f"# TYPE {name} {kind}"]
@@ -124,7 +126,7 @@ class _Page(NamedTuple):
         """Labels as they are shown, and the series' own, in the order of a page without UTF-8 names."""
         renamed = {"service_name": shape.service}
         texts = {pairs: tuple((renamed.get(label, label), text) for label, text in pairs) for pairs in series}
-        order = sorted(texts, key=lambda pairs: _label_text(texts[pairs]).encode())
+        order = sorted(texts, key=lambda pairs: label_text(texts[pairs]).encode())
         names = self.utf8_names(shape)
         return [(tuple((names.get(label, label), text) for label, text in texts[pairs]), pairs) for pairs in order]
 
@@ -138,38 +140,48 @@ class _Page(NamedTuple):
         fresh = self.fresh("calls", pairs)
         value = 0 if fresh else self.model.counters[shape.shows][pairs]
         spans = self.model.timed.get(pairs, []) if shape.shows == "calls" and not fresh else []
-        yield Sample(f"{shape.name}_total", labels, Decimal(value), self.exemplar(spans, shape))
+        yield Sample(f"{shape.name}_total", labels, Decimal(value), told(spans, shape.nanoseconds, self.rich))
         yield from self.created(shape.name, labels, self.model.born["calls", pairs])
 
     def histogram(self, shape: _Shape, labels: Pairs, pairs: Pairs) -> Iterator[Sample]:
         spans = [] if self.fresh("duration", pairs) else self.model.observed[pairs]
-        bounds_ns = shown_bounds(self.model.plan)
-        buckets, total, count = histogram([span.took for span in spans], bounds_ns, shape.nanoseconds)
-        below = -1
-        for (le, cumulative), bound in zip(buckets.items(), [*bounds_ns, 2**70], strict=True):
-            inside = [span for span in spans if below < span.took <= bound]
-            below, within = bound, (*labels, ("le", le))
-            yield Sample(f"{shape.name}_bucket", within, Decimal(cumulative), self.exemplar(inside, shape))
-        yield Sample(f"{shape.name}_sum", labels, _quotient(total, shape.nanoseconds))
-        yield Sample(f"{shape.name}_count", labels, Decimal(count))
+        yield from histogram_samples(
+            shape.name, labels, spans, shown_bounds(self.model.plan), shape.nanoseconds, self.rich
+        )
         yield from self.created(shape.name, labels, self.model.born["duration", pairs])
 
     def fresh(self, what: str, pairs: Pairs) -> bool:
         return 0 <= self.now.wall_ns - self.model.born[what, pairs].wall_ns < self.model.plan.zero_first_ns
 
-    def exemplar(self, spans: Iterable[Span], shape: _Shape) -> tuple[Pairs, Decimal, Decimal] | None:
-        told = max((span.exemplar for span in spans if span.exemplar), default=None)
-        if told is None or not self.rich:
-            return None
-        ids = (("trace_id", told.trace_id.hex()), ("span_id", told.span_id.hex()))
-        return ids, _quotient(told.took, shape.nanoseconds), _quotient(told.end, 10**9)
-
     def created(self, name: str, labels: Pairs, born: Now) -> Iterator[Sample]:
         if self.rich and self.model.plan.created:
-            yield Sample(f"{name}_created", labels, _quotient(born.wall_ns, 10**9))
+            yield Sample(f"{name}_created", labels, quotient(born.wall_ns, 10**9))
 
 
-def _quotient(nanoseconds: int, unit: int) -> Decimal:
+def histogram_samples(
+    name: str, labels: Pairs, spans: Sequence[Span], bounds_ns: Sequence[int], unit: int, rich: bool
+) -> Iterator[Sample]:
+    """Buckets, sum and count."""
+    buckets, total, count = histogram([span.took for span in spans], bounds_ns, unit)
+    below = -1
+    for (le, cumulative), bound in zip(buckets.items(), [*bounds_ns, 2**70], strict=True):
+        inside = [span for span in spans if below < span.took <= bound]
+        below = bound
+        yield Sample(f"{name}_bucket", (*labels, ("le", le)), Decimal(cumulative), told(inside, unit, rich))
+    yield Sample(f"{name}_sum", labels, quotient(total, unit))
+    yield Sample(f"{name}_count", labels, Decimal(count))
+
+
+def told(spans: Iterable[Span], unit: int, rich: bool) -> tuple[Pairs, Decimal, Decimal] | None:
+    """The greatest exemplar, as a line shows it."""
+    greatest = max((span.exemplar for span in spans if span.exemplar), default=None)
+    if greatest is None or not rich:
+        return None
+    ids = (("trace_id", greatest.trace_id.hex()), ("span_id", greatest.span_id.hex()))
+    return ids, quotient(greatest.took, unit), quotient(greatest.end, 10**9)
+
+
+def quotient(nanoseconds: int, unit: int) -> Decimal:
     with localcontext(prec=60):
         return Decimal(nanoseconds) / unit
 
@@ -225,7 +237,7 @@ def histogram(took: list[int], bounds_ns: Iterable[int], unit: int) -> Histogram
     return {**buckets, "+Inf": len(took)}, sum(took), len(took)
 
 
-def _label_text(labels: Pairs) -> str:
+def label_text(labels: Pairs) -> str:
     return ",".join(f"{_name(label)}={_quoted(text)}" for label, text in labels)
 
 
@@ -238,15 +250,18 @@ def _quoted(text: str) -> str:
 
 
 def _braces(labels: Pairs) -> str:
-    return f"{{{_label_text(labels)}}}" if labels else ""
+    return f"{{{label_text(labels)}}}" if labels else ""
 
 
 def read_page(page: bytes, format: Format) -> Numbers:
-    """What a page says, by prometheus-client's parser of that format.  `page` is without the format's trailer."""
+    """What a page says of spans, by prometheus-client's parser of that format; the service graph is read by
+    `graph_page`.  `page` is without the format's trailer."""
     parser = parse_text if format is Format.TEXT else parse_openmetrics
     calls: dict[Labels, int] = {}
     parts: dict[Labels, dict[str, float]] = defaultdict(dict)
     for family in parser((page + format.trailer).decode()):
+        if family.name.startswith(GRAPH_PREFIX):
+            continue
         for sample in family.samples:
             labels = dict(sample.labels)
             part = labels.pop("le", sample.name.rpartition("_")[2])

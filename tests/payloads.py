@@ -25,7 +25,7 @@ from opentelemetry.proto.common.v1.common_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from span2metrics.engine.plan import MS, Dialect, Dimension, Histograms, Now, Plan, Source, Unit
+from span2metrics.engine.plan import MS, Dialect, Dimension, Graph, Histograms, Now, Plan, Source, Unit
 from span2metrics.names import BUILTIN_LABELS
 from tests import wire
 
@@ -230,9 +230,17 @@ def _place(resource: dict[str, Any], scope: dict[str, Any], **span: Any) -> Plac
     return Placed(**resource, **scope, **span)
 
 
+_SPAN_IDS = (b"\1" * 8, bytes(7) + b"\2", b"", bytes(8), b"\1" * 7)
+
+
 @st.composite
-def placed_spans(draw: st.DrawFn) -> list[Placed]:
-    """Spans of a few resources and scopes, in any order."""
+def placed_spans(draw: st.DrawFn, unique: bool = False) -> list[Placed]:
+    """Spans of a few resources and scopes, in any order.
+
+    `unique`: none has another's valid ids.  Of clients that share theirs the graph takes the first, so order shows.
+    """
+    span_ids = st.sampled_from(_SPAN_IDS)
+    by: Any = (lambda placed: (placed.trace_id, placed.span_id)) if unique else None
     placed = st.builds(
         _place,
         st.sampled_from(draw(st.lists(_resources, min_size=1, max_size=3))),
@@ -244,9 +252,11 @@ def placed_spans(draw: st.DrawFn) -> list[Placed]:
         start=_times,
         end=_times,
         trace_id=st.sampled_from([b"\1" * 16, b"\xfe" * 16, b"", bytes(16), b"\1" * 17]),
-        span_id=st.sampled_from([b"\1" * 8, bytes(7) + b"\2", b"", bytes(8), b"\1" * 7]),
+        span_id=span_ids,
+        parent_id=st.sampled_from([b"", *_SPAN_IDS]),
+        links=st.just(()) | st.lists(st.tuples(st.just(b"\1" * 16), st.sampled_from(_SPAN_IDS)), max_size=2).map(tuple),
     )
-    return draw(st.lists(placed, max_size=8))
+    return draw(st.lists(placed, max_size=8, unique_by=by))
 
 
 _attribute_names = st.sampled_from((*_KEYS, "scope.name", "scope.version", "absent"))
@@ -270,8 +280,21 @@ def _dimensions(labels: Sequence[str], sources: st.SearchStrategy[Any] = _source
     )
 
 
+graphs = st.builds(
+    Graph,
+    bounds_ns=st.sampled_from([Graph().bounds_ns, (), (MS,), (MS // 10, 2 * MS, 10**11)]),
+    dimensions=st.just(()) | _dimensions(["g", "h"]),
+    through_internal=st.booleans(),
+    database_attributes=st.sampled_from([Graph().database_attributes, (), ("k",)]),
+    peer_attributes=st.sampled_from([Graph().peer_attributes, (), ("k.b",)]),
+    virtual_node_label=st.booleans(),
+    connection_info=st.booleans(),
+    messaging_latency=st.booleans(),
+)
+
 plans = st.builds(
     Plan,
+    graph=st.none() | st.just(Graph()) | graphs,
     dialects=st.lists(st.sampled_from(Dialect), min_size=1, max_size=3, unique=True).map(tuple),
     namespace=st.sampled_from([Plan().namespace, "", "x"]),
     unit=st.sampled_from(Unit),

@@ -18,7 +18,7 @@ FLOORS = [
     {"demo"},  # beside the edges, see APART
     {"receivers", "web"},  # edges
     {"formats"},  # translation
-    {"intake", "telemetry", "faults", "memory"},  # flow
+    {"intake", "ticks", "telemetry", "faults", "memory"},  # flow
     {"config"},  # words
     {"engine"},  # core
     {"names", "errors", "protobuf", "_build", ""},  # ground; "" is the package itself

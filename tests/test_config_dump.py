@@ -44,6 +44,18 @@ metrics:
   exclude: [span_kind]
   errors_zero: false
   errors_zero_drop: []
+service_graph:
+  enabled: false
+  wait: 1500ms
+  max_items: 20
+  buckets: [1500us, 1.4s]
+  dimensions: [{name: a, label: b, default: c, from: [scope]}]
+  through_internal: true
+  database_attributes: []
+  peer_attributes: ["null", "1e3"]
+  virtual_node_label: true
+  connection_info: true
+  messaging_latency: true
 """
 
 
@@ -64,7 +76,7 @@ def test_any_text_survives_the_dump(tmp_path_factory: pytest.TempPathFactory, te
 
 def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     dumped = yaml.safe_load(dump(Config()))
-    assert list(dumped) == ["receivers", "intake", "web", "metrics", "limits"]
+    assert list(dumped) == ["receivers", "intake", "web", "metrics", "limits", "service_graph"]
     assert dumped["receivers"]["otlp"]["grpc"] == {
         "endpoint": "localhost:4317",
         "max_request_size": "auto",
@@ -74,6 +86,19 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     assert dumped["metrics"]["unit"] == "s"
     assert dumped["web"]["max_scrapes"] == 8
     assert dumped["limits"] == {"label_value_length": 256, "raw_key_bytes": "64MiB", "targets": 10000}
+    assert dumped["service_graph"] == {
+        "enabled": True,
+        "wait": "10s",
+        "max_items": 100_000,
+        "buckets": ["100ms", "200ms", "400ms", "800ms", "1600ms", "3200ms", "6400ms", "12800ms"],
+        "dimensions": [],
+        "through_internal": False,
+        "database_attributes": ["db.namespace", "db.name", "db.system.name", "db.system"],
+        "peer_attributes": ["peer.service", "server.address", "url.full"],
+        "virtual_node_label": False,
+        "connection_info": False,
+        "messaging_latency": False,
+    }
 
 
 def test_an_entry_of_a_list_has_only_the_keys_that_were_given() -> None:

@@ -54,10 +54,12 @@ DOCUMENT = {
     ),
 }
 STRUCTURE = {
-    "not_a_mapping": seen(1, "", "expected a mapping (receivers, intake, web, metrics, limits), found a list"),
+    "not_a_mapping": seen(1, "", "expected a mapping (receivers, intake, web, metrics, limits, service_graph), found"),
     "unknown_key": seen(3, "metrics.buckts", "unknown key; did you mean `buckets`?"),
     "unknown_key_in_dimension": seen(4, f"{FIRST}.lable", "unknown key; did you mean `label`?"),
-    "unknown_section": seen(2, "sampling", "unknown key; known: receivers, intake, web, metrics, limits"),
+    "unknown_section": seen(
+        2, "sampling", "unknown key; known: receivers, intake, web, metrics, limits, service_graph"
+    ),
     "merge_key": unseen(2, "web.<<", "unknown key"),
     "key_twice": unseen(3, "web.telemetry_path", "stands twice in one mapping, first on line 2; keep one of them"),
     "section_is_a_list": seen(1, "web", "expected a mapping (listen_address, telemetry_path,"),
@@ -221,6 +223,35 @@ LABELS = {
     ),
     "resource_label_is_built_in": unseen(3, f"{METRICS}.resource_labels[0]", "`service_name`, which is built in"),
 }
+GRAPH, END = "service_graph", "service_graph.dimensions[0]"
+SERVICE_GRAPH = {
+    "graph_is_null": seen(1, GRAPH, "found null; remove the key to have the defaults"),
+    "graph_unknown_key": seen(3, f"{GRAPH}.wiat", "unknown key; did you mean `wait`?"),
+    "graph_enabled_is_text": seen(2, f"{GRAPH}.enabled", "expected true or false, found the text `sometimes`"),
+    "graph_wait_too_long": unseen(2, f"{GRAPH}.wait", "`2h` is out of bounds; write 1ms to 1h"),
+    "graph_wait_too_short": unseen(2, f"{GRAPH}.wait", "`0s` is out of bounds; write 1ms to 1h"),
+    "graph_wait_without_unit": seen(2, f"{GRAPH}.wait", "`10` has no unit; write for example 250ms"),
+    "graph_max_items_none": seen(2, f"{GRAPH}.max_items", "`0` is out of bounds; write 1 to 10000000"),
+    "graph_max_items_too_many": seen(2, f"{GRAPH}.max_items", "`10000001` is out of bounds; write 1 to 10000000"),
+    "graph_buckets_unsorted": unseen(2, f"{GRAPH}.buckets[1]", "`500ms` is less than the one before it; write them in"),
+    "graph_buckets_repeated": unseen(2, f"{GRAPH}.buckets[1]", "`0.5s` repeats service_graph.buckets[0]; remove one"),
+    "graph_buckets_empty": seen(2, f"{GRAPH}.buckets", "is empty; name at least one, or remove the key"),
+    "graph_buckets_too_many": seen(2, f"{GRAPH}.buckets", "has 65 elements; at most 64 are allowed"),
+    "graph_dimension_twice": unseen(
+        4, "service_graph.dimensions[1]", f"produces the label `http_method`, which {END} (line 3) produces already"
+    ),
+    "graph_dimension_without_attribute": seen(3, END, "has neither `name` nor `coalesce`; say which attribute to read"),
+    "graph_unknown_key_in_dimension": seen(4, f"{END}.lable", "unknown key; did you mean `label`?"),
+    "graph_default_too_long": unseen(4, f"{END}.default", "is longer than limits.label_value_length (256 bytes)"),
+    "graph_scope_is_mixed": unseen(3, END, "say where with `from`, such as from: [span, resource, scope]"),
+    "graph_databases_repeat": seen(
+        2, f"{GRAPH}.database_attributes[1]", "`db.name` repeats service_graph.database_attributes[0]; remove one"
+    ),
+    "graph_peer_is_empty": seen(
+        2, f"{GRAPH}.peer_attributes[0]", "empty text is no name; write the name of an attribu"
+    ),
+    "graph_peers_are_text": seen(2, f"{GRAPH}.peer_attributes", "expected a list, found the text `peer.service`"),
+}
 MANY = {
     "everything_at_once": Mistake(
         [
@@ -240,7 +271,7 @@ MANY = {
         schema=True,
     ),
 }
-MISTAKES = DOCUMENT | STRUCTURE | RECEIVERS | SCALARS | FAMILIES | DIMENSIONS | LABELS | MANY
+MISTAKES = DOCUMENT | STRUCTURE | RECEIVERS | SCALARS | FAMILIES | DIMENSIONS | LABELS | SERVICE_GRAPH | MANY
 
 
 def test_every_mistake_has_its_file() -> None:

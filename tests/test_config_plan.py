@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from span2metrics.config import Config, compile_plan, load
-from span2metrics.engine.plan import Dialect, Dimension, Histograms, Plan, Source, Unit
+from span2metrics.engine.plan import MS, Dialect, Dimension, Graph, Histograms, Plan, Source, Unit
 
 SPAN, RESOURCE, SCOPE = Source.SPAN, Source.RESOURCE, Source.SCOPE
 STATUS = "http.response.status_code"
@@ -177,6 +177,7 @@ def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) ->
   zero_first: 30s
   target_info: true
 limits: {label_value_length: 64, raw_key_bytes: 1MiB, targets: 100}
+service_graph: {wait: 5s}
 """,
     )
     defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Plan)}
@@ -184,3 +185,60 @@ limits: {label_value_length: 64, raw_key_bytes: 1MiB, targets: 100}
         "dialects",  # others need the label that is excluded here
         "errors_zero",
     ]
+
+
+# --- the service graph ------------------------------------------------------------------------------------------------
+
+GRAPHS: dict[str, tuple[str, Graph]] = {
+    "wait": ("1500ms", Graph(wait_ns=1500 * MS)),
+    "max_items": ("1", Graph(max_items=1)),
+    "buckets": ("[1ns, 1.5s]", Graph(bounds_ns=(1, 1500 * MS))),
+    "dimensions": (
+        "[{name: a.b}, {coalesce: [c, d], label: e.f, default: g, from: [resource]}]",
+        Graph(
+            dimensions=(
+                Dimension("a_b", ("a.b",), (SPAN, RESOURCE), ""),
+                Dimension("e_f", ("c", "d"), (RESOURCE,), "g"),
+            )
+        ),
+    ),
+    "through_internal": ("true", Graph(through_internal=True)),
+    "database_attributes": (
+        "[db.collection.name, db.system]",
+        Graph(database_attributes=("db.collection.name", "db.system")),
+    ),
+    "peer_attributes": ("[]", Graph(peer_attributes=())),
+    "virtual_node_label": ("true", Graph(virtual_node_label=True)),
+    "connection_info": ("true", Graph(connection_info=True)),
+    "messaging_latency": ("true", Graph(messaging_latency=True)),
+}
+
+
+@pytest.mark.parametrize("key", GRAPHS)
+def test_a_key_of_the_service_graph_changes_its_field_alone(tmp_path: Path, key: str) -> None:
+    text, graph = GRAPHS[key]
+    assert compiled(tmp_path, f"{{}}\nservice_graph: {{{key}: {text}}}") == Plan(graph=graph)
+
+
+def test_every_field_of_the_service_graph_comes_from_the_configuration(tmp_path: Path) -> None:
+    keys = ", ".join(f"{key}: {text}" for key, (text, _) in GRAPHS.items())
+    graph = compiled(tmp_path, f"{{}}\nservice_graph: {{{keys}}}").graph
+    defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Graph)}
+    assert [name for name, default in defaults.items() if getattr(graph, name) == default] == []
+
+
+def test_a_service_graph_that_is_off_is_none_whatever_else_it_says(tmp_path: Path) -> None:
+    assert compiled(tmp_path, "{}\nservice_graph: {enabled: false, wait: 5s}") == Plan(graph=None)
+
+
+@pytest.mark.parametrize("dialects", ["[tempo]", "[jaeger]", "[otel, tempo]"])
+def test_the_service_graph_is_the_same_in_every_dialect(tmp_path: Path, dialects: str) -> None:
+    assert compiled(tmp_path, f"{{dialects: {dialects}, buckets: [1s]}}").graph == Graph()
+
+
+@pytest.mark.parametrize("attribute", ["span.name", "service.name", "le", "__x", "client", "virtual_node", "a"])
+def test_an_edges_label_is_free_whatever_spans_have(tmp_path: Path, attribute: str) -> None:
+    entry = f"[{{name: {attribute}}}]"
+    plan = compiled(tmp_path, f"{{dimensions: [{{name: a}}]}}\nservice_graph: {{dimensions: {entry}}}")
+    assert plan.graph is not None
+    assert [dimension.attributes for dimension in plan.graph.dimensions] == [(attribute,)]

@@ -78,7 +78,9 @@ def test_the_reference_names_every_key_with_its_examples_and_no_other() -> None:
 #: Lists and sections of which the default has nothing in it.
 ABSENT = [path for path, declared in KEYS.items() if declared.default in ((), None)]
 #: The same entries as of metrics.dimensions, described there.
-EXAMPLES_LEAVE_OUT = {path for path in KEYS if re.match(r"metrics\.(calls|duration)\.dimensions\.", path)}
+EXAMPLES_LEAVE_OUT = {
+    path for path in KEYS if re.match(r"(metrics\.(calls|duration)|service_graph)\.dimensions\.", path)
+}
 
 
 @pytest.mark.parametrize("path", KEYS)
@@ -95,6 +97,7 @@ def test_the_examples_of_the_reference_can_be_used(tmp_path: Path) -> None:
     assert config.receivers.otlp.http.cors is not None
     assert [d.label for d in config.metrics.dimensions] == ["", "http_method"]
     assert len(compile_plan(config).resource_labels) == 2
+    assert [d.label for d in config.service_graph.dimensions] == ["env"]
 
 
 def test_the_minimal_file_is_a_start() -> None:

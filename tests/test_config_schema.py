@@ -51,6 +51,8 @@ VALID: list[dict[str, Any]] = [
     {"metrics": {"dimensions": [{"name": "a"}, {"coalesce": ["b", "c"], "from": ["scope"], "default": ""}]}},
     {"metrics": {"resource_labels": ["a", {"name": "b", "label": "c"}]}},
     {"limits": {"label_value_length": "1KiB"}},
+    {"service_graph": {"enabled": "${ZERO:-true}", "wait": "${WAIT:-10s}", "max_items": "1000"}},
+    {"service_graph": {"dimensions": [{"name": "le"}], "database_attributes": [], "peer_attributes": ["a"]}},
 ]
 
 
@@ -78,4 +80,5 @@ def test_a_key_says_its_default() -> None:
     assert definitions["GrpcReceiver"]["properties"]["endpoint"]["default"] == "localhost:4317"
     assert definitions["Limits"]["properties"]["raw_key_bytes"]["default"] == "64MiB"
     assert definitions["Intake"]["properties"]["max_bytes"]["default"] == "auto"
+    assert definitions["ServiceGraph"]["properties"]["wait"]["default"] == "10s"
     assert "default" not in definitions["Dimension"]["properties"]["label"]

@@ -21,10 +21,18 @@ from span2metrics.daemon import Daemon, ScrapeWatch
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Format, Plan
 from span2metrics.errors import StartupError
+from tests.cases_edges import CALL, ROOT, SERVED, edge, id_of, trace_of
+from tests.graph_page import read
+from tests.oracle_families import REQUESTS
 from tests.payloads import Placed, request
 from tests.processes import FREE_PORTS, PATIENCE, Running, command, running
 
 SPAN = request([Placed(name="pay")])
+#: Two that meet, and two that nobody comes to meet; from their words it is known who else was there.
+WAITING = request([CALL, SERVED, ROOT, CALL.but(trace_id=trace_of(2), attributes={"peer.service": "bank"})])
+NAMELESS = request([CALL.but(trace_id=trace_of(3), span_id=id_of(5))])
+#: The edge of the first two.
+MET = edge("shop", "stock")
 CALLS = 'traces_span_metrics_calls_total{service_name="shop",span_name="pay"'
 
 
@@ -33,6 +41,11 @@ def taken() -> Iterator[str]:
     """An address on which somebody else listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def edges(page: str) -> dict[Any, Any]:
+    """Requests by edge."""
+    return dict(read(page.encode(), Format.TEXT).get(REQUESTS, {}))
 
 
 def serving(*words: str) -> Any:
@@ -90,6 +103,30 @@ def test_a_receiver_that_is_switched_off_has_no_address() -> None:
         assert daemon.send(SPAN) == 200
 
 
+def test_an_edge_that_nobody_answers_is_shown_without_a_further_request(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("service_graph: {wait: 1ms}")
+    with serving(f"--config.file={file}") as daemon:
+        assert daemon.ready().send(request([ROOT])) == 200
+        end = time.monotonic() + PATIENCE
+        while edges(daemon.get("/metrics")[1]) != {edge("user", "shop", "virtual_node"): 1}:
+            assert time.monotonic() < end
+
+
+def test_without_a_service_graph_no_page_says_anything_of_edges(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("service_graph: {enabled: false}")
+    with serving(f"--config.file={file}", "--shutdown.grace=1h") as daemon:
+        assert daemon.ready().send(WAITING) == 200
+        daemon.signal(signal.SIGTERM)
+        daemon.record("drained; waiting for a last scrape")
+        page = daemon.get("/metrics")[1]
+        assert daemon.wait() == 0
+    assert "traces_span_metrics_calls_total{" in page
+    assert "traces_service_graph" not in page
+    assert "span2metrics_edges_total{" not in page
+
+
 # --- stop -------------------------------------------------------------------------------------------------------------
 
 
@@ -114,6 +151,23 @@ def test_after_the_drain_it_stays_for_one_scrape_that_has_the_last_numbers() -> 
         assert CALLS in daemon.get("/metrics")[1]
         daemon.record("stopped")
         assert daemon.wait() == 0
+
+
+def test_in_the_last_scrape_is_what_became_of_all_that_waited_for_a_partner(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("service_graph: {wait: 1h}")
+    with serving(f"--config.file={file}", "--shutdown.grace=1h") as daemon:
+        daemon.ready()
+        assert (daemon.send(WAITING), daemon.send(NAMELESS)) == (200, 200)
+        early = edges(daemon.get("/metrics")[1])
+        daemon.signal(signal.SIGTERM)
+        daemon.record("drained; waiting for a last scrape")
+        page = daemon.get("/metrics")[1]
+        assert daemon.wait() == 0
+    assert early == {MET: 1}
+    assert edges(page) == {MET: 1, edge("user", "shop", "virtual_node"): 1, edge("shop", "bank", "virtual_node"): 1}
+    assert 'unpaired_spans_total{service="shop",side="client",reason="expired"} 1' in page
+    assert "\nspan2metrics_pending_edges 0\n" in page
 
 
 def test_without_a_last_scrape_it_ends_when_the_grace_is_over() -> None:

@@ -31,6 +31,16 @@ def families(plan: Plan) -> list[str]:
 
 CONNECTOR = ["traces_span_metrics_calls_total", "traces_span_metrics_duration_seconds"]
 MONITOR = ["traces_span_metrics_calls_total", "traces_span_metrics_duration_milliseconds"]
+#: The service graph is the same in every dialect.
+GRAPH = [
+    "traces_service_graph_request_total",
+    "traces_service_graph_request_failed_total",
+    "traces_service_graph_request_server_seconds",
+    "traces_service_graph_request_client_seconds",
+    "traces_service_graph_service_info",
+    "traces_service_graph_unpaired_spans_total",
+    "traces_service_graph_dropped_spans_total",
+]
 GENERATOR = ["traces_spanmetrics_calls_total", "traces_spanmetrics_latency", "traces_spanmetrics_size_total"]
 
 SHOWN = {
@@ -47,7 +57,7 @@ SHOWN = {
 
 @pytest.mark.parametrize(("plan", "names"), SHOWN.values(), ids=SHOWN)
 def test_a_page_has_the_families_of_its_dialects_each_once(plan: Plan, names: list[str]) -> None:
-    assert families(plan) == names
+    assert families(plan) == [*names, *GRAPH]
 
 
 def samples(text: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
@@ -104,4 +114,6 @@ def test_a_unit_is_told_where_the_name_ends_with_it() -> None:
     assert [line for line in text.splitlines() if line.startswith("# UNIT")] == [
         "# UNIT traces_span_metrics_duration_milliseconds milliseconds",
         "# UNIT traces_span_metrics_duration_seconds seconds",
+        "# UNIT traces_service_graph_request_server_seconds seconds",
+        "# UNIT traces_service_graph_request_client_seconds seconds",
     ]

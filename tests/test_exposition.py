@@ -32,7 +32,7 @@ SMALL_SPANS = [
     CHECKOUT.but(attributes={"http.route": "/pay", "http.response.status_code": 200}, took=2 * MS + 1),
     CHECKOUT.but(attributes={"http.route": "/pay", "http.response.status_code": 503}, took=16 * S, status=ERROR),
     CHECKOUT.but(name='SELECT "a\\b"\n', kind=CLIENT, took=120_500_000),
-    CHECKOUT.but(service="café 😀", took=S, attributes={"url.path": "/p"}),
+    CHECKOUT.but(service="café 😀", took=S, attributes={"url.path": "/p"}, parent_id=CHECKOUT.span_id),
     CHECKOUT.but(name="no time", start=0, end=START),
 ]
 
@@ -76,6 +76,13 @@ def test_a_page_without_spans_names_its_families(format: Format) -> None:
     assert families(raw, format) == {
         "traces_span_metrics_calls": "counter",
         "traces_span_metrics_duration_seconds": "histogram",
+        "traces_service_graph_request": "counter",
+        "traces_service_graph_request_failed": "counter",
+        "traces_service_graph_request_server_seconds": "histogram",
+        "traces_service_graph_request_client_seconds": "histogram",
+        "traces_service_graph_service_info": "gauge",
+        "traces_service_graph_unpaired_spans": "counter",
+        "traces_service_graph_dropped_spans": "counter",
     }
 
 
@@ -83,9 +90,12 @@ def test_a_page_without_spans_names_its_families(format: Format) -> None:
 @pytest.mark.parametrize(
     ("plan", "names"),
     [
-        (Plan(namespace=""), ["calls", "duration_seconds"]),
-        (Plan(namespace="x"), ["x_calls", "x_duration_seconds"]),
-        (Plan(unit=Unit.MILLISECONDS), ["traces_span_metrics_calls", "traces_span_metrics_duration_milliseconds"]),
+        (Plan(namespace="", graph=None), ["calls", "duration_seconds"]),
+        (Plan(namespace="x", graph=None), ["x_calls", "x_duration_seconds"]),
+        (
+            Plan(unit=Unit.MILLISECONDS, graph=None),
+            ["traces_span_metrics_calls", "traces_span_metrics_duration_milliseconds"],
+        ),
     ],
 )
 def test_namespace_and_unit_are_in_the_names(plan: Plan, names: list[str], format: Format) -> None:
@@ -94,7 +104,7 @@ def test_namespace_and_unit_are_in_the_names(plan: Plan, names: list[str], forma
 
 @pytest.mark.parametrize("unit", Unit)
 def test_the_unit_is_said_where_openmetrics_wants_it(unit: Unit) -> None:
-    engine = Engine(Plan(unit=unit))
+    engine = Engine(Plan(unit=unit, graph=None))
     line = f"# UNIT traces_span_metrics_duration_{unit.suffix} {unit.suffix}\n".encode()
     assert page(engine, Format.OPENMETRICS).count(b"# UNIT") == page(engine, Format.OPENMETRICS).count(line) == 1
     assert b"# UNIT" not in page(engine, Format.TEXT)

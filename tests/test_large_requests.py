@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import MS, Dimension, Format, Plan, Source
+from span2metrics.engine.plan import MS, Dimension, Format, Graph, Now, Plan, Source
 from span2metrics.errors import DecodeError
 from tests.payloads import BAD, ERROR, NOW, START, Placed, request
 from tests.wire import field
@@ -20,6 +20,7 @@ PLAN = Plan(
         Dimension("scope", ("scope.name",), (Source.SCOPE,)),
     ),
     target_info=True,
+    graph=Graph(),
 )
 #: More than two blocks.
 SPANS = 40_000
@@ -72,7 +73,11 @@ def test_a_large_request_counts_like_its_parts(pieces: list[bytes]) -> None:
     assert whole.consume(b"".join(pieces), NOW).aggregated == SPANS
     for piece in pieces:
         parts.consume(piece, NOW)
+    for engine in (whole, parts):
+        for _ in range(10):  # a part of what waits each time
+            engine.expire(Now(NOW.wall_ns, NOW.mono_ns + 10**10))
     assert state(whole) == state(parts)
+    assert b"traces_service_graph_request_total{" in b"".join(whole.render(Format.TEXT, NOW))
 
 
 @pytest.mark.parametrize("fault", [b"\0", resource("shop", scope("a", field(2, NO_ARRAY)))], ids=["framing", "value"])

@@ -18,7 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import Dialect, Dimension, Escaping, Format, Now, Plan
+from span2metrics.engine.plan import Dialect, Dimension, Escaping, Format, Graph, Now, Plan
 from span2metrics.telemetry import Telemetry
 from span2metrics.web.negotiate import Negotiated
 from span2metrics.web.page import page
@@ -121,14 +121,15 @@ def test_any_text_is_read_back_wherever_it_stands(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("format", LINES)
 def test_a_page_of_everything_has_something_of_everything(format: Format) -> None:
-    plan = Plan(dialects=tuple(Dialect), created=True, target_info=True)
+    graph = Graph(messaging_latency=True, connection_info=True)
+    plan = Plan(dialects=tuple(Dialect), created=True, target_info=True, graph=graph)
     engine, model = Engine(plan), Oracle(plan)
     for target in (engine, model):
         target.consume(request([Placed(), Placed(service="other", took=1)]), NOW)
     families = parsed(whole_page(engine, Negotiated(format), NOW), format)
     samples = [sample for _, _, family in families for sample in family]
     rich = format.body is Format.OPENMETRICS
-    assert len(families) == 2 + 3 + 3
+    assert len(families) == 2 + 3 + 3 + 9
     assert any(name.endswith("_created") for name, *_ in samples) is rich
     assert any(exemplar for *_, exemplar in samples) is rich
     assert families == list(expected(model.shown(rich=rich), format))

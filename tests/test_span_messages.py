@@ -105,7 +105,7 @@ def test_every_sample_is_that_of_the_text(plan: Plan, spans: list[Placed]) -> No
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
 def test_any_label_value_comes_through(name: str) -> None:
-    engine = Engine(Plan())
+    engine = Engine(Plan(graph=None))
     engine.consume(request([Placed(name=name)]), NOW)
     names = {dict(labels)["span_name"] for (_, labels), _ in of_messages(page(engine))}
     assert names == {name}
@@ -120,6 +120,13 @@ def test_families_are_named_and_typed_as_prometheus_expects() -> None:
         ("traces_spanmetrics_calls_total", "COUNTER", ""),
         ("traces_spanmetrics_latency", "HISTOGRAM", ""),
         ("traces_spanmetrics_size_total", "COUNTER", ""),
+        ("traces_service_graph_request_total", "COUNTER", ""),
+        ("traces_service_graph_request_failed_total", "COUNTER", ""),
+        ("traces_service_graph_request_server_seconds", "HISTOGRAM", "seconds"),
+        ("traces_service_graph_request_client_seconds", "HISTOGRAM", "seconds"),
+        ("traces_service_graph_service_info", "GAUGE", ""),
+        ("traces_service_graph_unpaired_spans_total", "COUNTER", ""),
+        ("traces_service_graph_dropped_spans_total", "COUNTER", ""),
     ]
 
 
@@ -133,7 +140,7 @@ def test_a_sum_is_the_nearest_double_however_large() -> None:
 
 
 def test_a_large_family_goes_on_in_further_messages_and_gives_turns_meanwhile() -> None:
-    engine = Engine(Plan(errors_zero=False))
+    engine = Engine(Plan(errors_zero=False, graph=None))
     engine.consume(request([Placed(name=f"{n:05}" + "x" * 200) for n in range(8000)]), NOW)
     chunks = list(engine.render(Format.PROTOBUF, NOW))
     families = read_messages(b"".join(chunks))

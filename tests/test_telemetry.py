@@ -15,12 +15,13 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from span2metrics import names
 from span2metrics.engine.core import Engine
 from span2metrics.engine.families import write_families
-from span2metrics.engine.plan import Format, Plan
+from span2metrics.engine.plan import Format, Graph, Plan
 from span2metrics.engine.stats import Stats
 from span2metrics.telemetry import INGEST_BOUNDS, Telemetry
+from tests.cases_edges import CALL, ROOT, SERVED, at, id_of, trace_of
 from tests.metrics_proto import read_messages
 from tests.oracle import TEXTS
-from tests.payloads import NOW, Placed, request
+from tests.payloads import INTERNAL, NOW, Placed, request
 
 EVERY_METRIC = [value for value in vars(names).values() if isinstance(value, names.SelfMetric)]
 GRPC, HTTP = names.RECEIVERS
@@ -92,6 +93,8 @@ EVERY_SERIES = {
     "span2metrics_ingest_seconds_count": [()],
     "span2metrics_aggregated_spans_total": [()],
     "span2metrics_intake_bytes": [()],
+    "span2metrics_pending_edges": [()],
+    "span2metrics_edges_total": [(outcome,) for outcome in names.EDGE_OUTCOMES],
     "span2metrics_config_last_reload_successful": [()],
 }
 
@@ -239,8 +242,10 @@ def test_the_engines_numbers_are_shown() -> None:
         raw_keys=3,
         raw_key_bytes=4,
         contexts=5,
-        series={"calls": 6},
+        series={"calls": 6, "edges": 8},
         truncated={"span_name": 7},
+        pending_edges=9,
+        edges={"paired": 10, "dropped": 11},
     )
     telemetry = Telemetry(engine, version="1")
     shown = {
@@ -249,8 +254,10 @@ def test_the_engines_numbers_are_shown() -> None:
         "span2metrics_raw_keys": {(): 3},
         "span2metrics_raw_key_bytes": {(): 4},
         "span2metrics_contexts": {(): 5},
-        "span2metrics_series": {("calls",): 6},
+        "span2metrics_series": {("calls",): 6, ("edges",): 8},
         "span2metrics_truncated_values_total": {("span_name",): 7},
+        "span2metrics_pending_edges": {(): 9},
+        "span2metrics_edges_total": {("paired",): 10, ("dropped",): 11},
     }
     assert {name: samples(telemetry, name) for name in shown} == shown
 
@@ -279,3 +286,54 @@ def test_spans_are_conserved_through_the_real_engine(engine: Engine, telemetry: 
     assert value(telemetry, "span2metrics_received_spans_total", GRPC) == 10
     assert value(telemetry, "span2metrics_aggregated_spans_total") == 10
     assert value(telemetry, "span2metrics_span_anomalies_total", "unknown_service") == 5
+
+
+# --- the service graph ------------------------------------------------------------------------------------------------
+
+
+def test_without_a_service_graph_its_numbers_are_there_and_its_outcomes_are_not() -> None:
+    telemetry = Telemetry(Engine(Plan(graph=None)), version="1")
+    assert value(telemetry, "span2metrics_pending_edges") == 0
+    assert samples(telemetry, "span2metrics_edges_total") == {}
+    assert ("edges",) not in samples(telemetry, "span2metrics_series")
+
+
+PEER = CALL.but(trace_id=trace_of(2), attributes={"peer.service": "bank"})
+DATABASE = CALL.but(trace_id=trace_of(3), attributes={"db.system": "redis"})
+ORPHAN = SERVED.but(trace_id=trace_of(4))
+#: What arrives one after the other where three may wait: how many wait then, and what was counted for it.
+ARRIVALS = [
+    (CALL, 1, None),
+    (SERVED, 1, names.EDGE_PAIRED),  # the client stays for others
+    (SERVED.but(span_id=id_of(3)), 1, names.EDGE_PAIRED),
+    (DATABASE, 1, names.EDGE_DATABASE),
+    (ROOT, 2, None),
+    (ORPHAN, 3, None),
+    (PEER, 3, None),  # the client that has met somebody goes
+    (ORPHAN.but(trace_id=trace_of(5)), 3, names.EDGE_DROPPED),
+    (CALL.but(kind=INTERNAL, trace_id=trace_of(6)), 3, None),
+]
+
+
+def test_each_outcome_of_the_service_graph_is_counted_when_it_is_known_and_once() -> None:
+    engine = Engine(Plan(graph=Graph(max_items=3)))
+    telemetry = Telemetry(engine, version="1")
+    expected = dict.fromkeys(((outcome,) for outcome in names.EDGE_OUTCOMES), 0)
+    for placed, pending, outcome in ARRIVALS:
+        engine.consume(request([placed]), NOW)
+        if outcome:
+            expected[(outcome,)] += 1
+        assert value(telemetry, "span2metrics_pending_edges") == pending
+        assert samples(telemetry, "span2metrics_edges_total") == expected
+    assert not engine.expire(at(10 * 10**9 - 1))
+    assert samples(telemetry, "span2metrics_edges_total") == expected
+    assert not engine.expire(at(10 * 10**9))
+    expected |= {(names.EDGE_VIRTUAL,): 1, (names.EDGE_UNPAIRED,): 2}
+    assert value(telemetry, "span2metrics_pending_edges") == 0
+    assert samples(telemetry, "span2metrics_edges_total") == expected
+
+
+def test_edges_are_series_of_their_own(engine: Engine, telemetry: Telemetry) -> None:
+    assert value(telemetry, "span2metrics_series", "edges") == 0
+    engine.consume(request([CALL, SERVED, SERVED, DATABASE]), NOW)
+    assert value(telemetry, "span2metrics_series", "edges") == 2

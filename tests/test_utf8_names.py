@@ -6,10 +6,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import Dialect, Dimension, Escaping, Format, Plan, Source
+from span2metrics.engine.plan import Dialect, Dimension, Escaping, Format, Graph, Plan, Source
 from tests.metrics_proto import read_messages
 from tests.oracle import TEXTS, Oracle, read_page
-from tests.payloads import NOW, Placed, request
+from tests.payloads import CLIENT, NOW, Placed, request
 from tests.sites import Run, on_both_loops, settings, site
 
 UTF8, UNDERSCORES = Escaping.ALLOW_UTF8, Escaping.UNDERSCORES
@@ -17,6 +17,7 @@ PLAN = Plan(
     bounds_ns=(),
     errors_zero=False,
     exemplars=False,
+    graph=None,
     resource_labels=(Dimension("k8s_pod", ("k8s.pod",), (Source.RESOURCE,), utf8="k8s.pod"),),
     dimensions=(Dimension("http_route", ("http.route",), utf8="http.route"), Dimension("zone", ("zone",))),
 )
@@ -98,6 +99,7 @@ def test_each_family_has_the_names_of_its_own_dimensions() -> None:
         calls_dimensions=(Dimension("http_method", ("http.method",), utf8="http.method"),),
         duration_dimensions=(Dimension("http_method", ("http_method",)),),
         errors_zero=False,
+        graph=None,
     )
     engine = engine_with(plan, Placed(attributes={"http.method": "GET", "http_method": "get"}))
     text = page(engine, Format.OPENMETRICS, UTF8).decode() + "# EOF\n"
@@ -123,7 +125,23 @@ def test_names_much_longer_than_the_labels_fit_a_page() -> None:
     model.consume(body)
     for format in TEXTS:
         assert page(engine, format, UTF8) == model.page(format, NOW, UTF8)
-    assert len(label_names(page(engine, Format.PROTOBUF, UTF8))) == 4 + 9
+    assert len(label_names(page(engine, Format.PROTOBUF, UTF8)) - {"service"}) == 4 + 9  # that one is the graph's
+
+
+def test_an_edge_has_them_behind_its_side() -> None:
+    graph = Graph(dimensions=(Dimension("http_route", ("http.route",), utf8="http.route"),))
+    plan = Plan(graph=graph)
+    engine, model = Engine(plan), Oracle(plan)
+    client = Placed(kind=CLIENT, attributes={"http.route": "/out"})
+    server = Placed(span_id=b"\3" * 8, parent_id=client.span_id, attributes={"http.route": "/in"})
+    body = request([client, server])
+    engine.consume(body, NOW)
+    model.consume(body)
+    assert {"client_http.route", "server_http.route"} <= label_names(page(engine, Format.PROTOBUF, UTF8))
+    assert {"client_http_route", "server_http_route"} <= label_names(page(engine, Format.PROTOBUF, UNDERSCORES))
+    for format in TEXTS:
+        for escaping in Escaping:
+            assert page(engine, format, escaping) == model.page(format, NOW, escaping)
 
 
 # --- over the wire ----------------------------------------------------------------------------------------------------

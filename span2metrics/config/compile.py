@@ -37,10 +37,27 @@ def compile_plan(config: Config) -> Plan:
         exemplars=metrics.exemplars,
         created=metrics.created,
         zero_first_ns=metrics.zero_first or 0,
+        graph=_graph(config) if config.service_graph.enabled else None,
         target_info=metrics.target_info,
         label_value_length=config.limits.label_value_length,
         raw_key_bytes=config.limits.raw_key_bytes,
         most_targets=config.limits.targets,
+    )
+
+
+def _graph(config: Config) -> plan.Graph:
+    graph = config.service_graph
+    return plan.Graph(
+        wait_ns=graph.wait,
+        max_items=graph.max_items,
+        bounds_ns=graph.buckets,
+        dimensions=_dimensions(graph.dimensions, config.metrics),
+        through_internal=graph.through_internal,
+        database_attributes=graph.database_attributes,
+        peer_attributes=graph.peer_attributes,
+        virtual_node_label=graph.virtual_node_label,
+        connection_info=graph.connection_info,
+        messaging_latency=graph.messaging_latency,
     )
 
 

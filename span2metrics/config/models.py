@@ -11,17 +11,15 @@ integer bytes; `auto` is None.  Rules between settings are in `rules`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
 
 from span2metrics import names
+from span2metrics.config.dimensions import DIMENSIONS, Dimension, ResourceLabel
 from span2metrics.config.forms import (
-    ATTRIBUTE,
     BOUND,
     DAY,
     DROPPED,
     GIB,
     KIB,
-    LABEL,
     MOST_BUCKETS,
     NAMESPACE,
     PAGE_PATH,
@@ -37,15 +35,15 @@ from span2metrics.config.kinds import (
     Number,
     Or,
     Size,
-    Text,
     Whole,
 )
 from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Intake, Keepalive, Otlp, Receivers
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
 from span2metrics.config.section import Entry, Section, setting
+from span2metrics.config.service_graph import ServiceGraph
 from span2metrics.engine.exponential import FEWEST_BUCKETS
 from span2metrics.engine.exponential import MOST_BUCKETS as MOST_NATIVE
-from span2metrics.engine.plan import Dialect, Histograms, Plan, Source, Unit
+from span2metrics.engine.plan import Dialect, Histograms, Plan, Unit
 
 __all__ = [
     "Calls",
@@ -64,6 +62,7 @@ __all__ = [
     "Otlp",
     "Receivers",
     "ResourceLabel",
+    "ServiceGraph",
     "Web",
 ]
 
@@ -92,62 +91,6 @@ class Web:
         "second. 8 is room for some pairs of Prometheus and a few people, and each page under way costs every other "
         "time.",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """A label whose value is an attribute's: `name`, or the first of `coalesce` that is not empty."""
-
-    SHAPE: ClassVar[dict[str, Any]] = {"oneOf": [{"required": ["name"]}, {"required": ["coalesce"]}]}
-
-    name: str = setting(
-        ATTRIBUTE, "", "The attribute. scope.name and scope.version are the instrumentation scope's own."
-    )
-    coalesce: tuple[str, ...] = setting(
-        Distinct(ATTRIBUTE, least=1),
-        (),
-        "Several attributes instead of one: the first that has a value, each looked for in all places before the next.",
-    )
-    label: str = setting(
-        LABEL,
-        "",
-        "Name of the label. Without it, the (first) attribute's; what a label cannot have becomes _ (see utf8_names).",
-    )
-    default: str = setting(
-        Text("text"), "", "Value where no attribute has one. Without it, the series has no such label."
-    )
-    from_: tuple[Source, ...] = setting(
-        Distinct(Choice("a place", {source.value: source for source in Source}), least=1),
-        (),
-        "Where to look, in order: span, resource, scope. Without it, span and then resource (scope.name and "
-        "scope.version: the scope).",
-    )
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        return (self.name,) if self.name else self.coalesce
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceLabel:
-    """A label whose value is an attribute of the resource."""
-
-    name: str = setting(ATTRIBUTE, "", "The attribute of the resource.", required=True)
-    label: str = setting(
-        LABEL,
-        "",
-        "Name of the label. Without it, the attribute's; what a label cannot have becomes _ (see utf8_names).",
-    )
-    default: str = setting(
-        Text("text"), "", "Value where the attribute is absent. Without it, the series has no such label."
-    )
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        return (self.name,) if self.name else ()
-
-
-DIMENSIONS = ListOf(Entry(Dimension))
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +263,11 @@ class Config:
     web: Web = setting(Section(Web), Web(), "The pages.")
     metrics: Metrics = setting(Section(Metrics), Metrics(), "The metrics made of spans.")
     limits: Limits = setting(Section(Limits), Limits(), "What keeps memory bounded.")
+    service_graph: ServiceGraph = setting(
+        Section(ServiceGraph),
+        ServiceGraph(),
+        "Who calls whom: edges between services, made of the spans at both ends of a call.",
+    )
     secrets: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
 

@@ -20,6 +20,7 @@ from span2metrics.engine.plan import Dialect
 COMMON, RESOURCE = "metrics.dimensions", "metrics.resource_labels"
 _RESERVED = ", ".join(sorted(names.RESERVED_LABELS)) + " and all that begins with __"
 OF_FAMILY = ("metrics.calls.dimensions", "metrics.duration.dimensions")
+OF_EDGES = "service_graph.dimensions"
 
 
 class Listed(NamedTuple):
@@ -120,6 +121,7 @@ def lists(config: Config) -> dict[str, list[Listed]]:
         COMMON: metrics.dimensions,
         OF_FAMILY[0]: metrics.calls.dimensions,
         OF_FAMILY[1]: metrics.duration.dimensions,
+        OF_EDGES: config.service_graph.dimensions,
     }
     return {path: [Listed(f"{path}[{i}]", entry) for i, entry in enumerate(of)] for path, of in entries.items()}
 
@@ -161,7 +163,8 @@ def defaults_fit(config: Config, reading: Reading) -> None:
 
 
 def labels_are_free(config: Config, reading: Reading) -> None:
-    for path, label in _produced(_listed(config), reading):
+    of_spans = (entry for path, of in lists(config).items() if path != OF_EDGES for entry in of)
+    for path, label in _produced(of_spans, reading):
         if reserved(label):
             shown = reading.quote(label, path)
             reading.add(path, f"the label {shown} is reserved, as are {_RESERVED}; choose another `label`")
@@ -180,6 +183,7 @@ def labels_are_unique(config: Config, reading: Reading) -> None:
         listed = [*every[RESOURCE], *every[COMMON], *every[own]]
         listed.sort(key=lambda item: reading.place(item.path).line)
         _report_twins(listed, _builtin(config), reading)
+    _report_twins(every[OF_EDGES], set(), reading)
 
 
 def _builtin(config: Config) -> set[str]:

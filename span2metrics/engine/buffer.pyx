@@ -75,6 +75,7 @@ cdef enum:
     MOST_LENT = 2           # a reader drops a chunk only when it has the next one
 
 
+@cython.final
 cdef class Chunk(Buffer):
     """A buffer that hands its bytes out as they are, and uses them again once nobody else has them.
 

@@ -11,6 +11,7 @@ cdef enum:
     KEY_COST = 240                  # bytes beside those of resource and scope: tuple, two objects, dict entry
 
 
+@cython.final
 cdef class Memory:
     """A dict in two generations: at most `limit` bytes each, as counted by the caller."""
 
@@ -40,6 +41,7 @@ cdef class Memory:
         return 0
 
 
+@cython.final
 cdef class Contexts:
     cdef Memory by_bytes            # (bytes of resource, bytes of scope) → Context
     cdef Memory by_values           # texts → Context
@@ -132,69 +134,138 @@ cdef class Contexts:
         return len(self.by_values.young.keys() | self.by_values.old.keys())
 
 
+cdef struct Ends:           # of a name: its first and last eight bytes, which are all of it up to sixteen
+    uint64_t first
+    uint64_t last
+
+
+cdef enum:
+    LENGTHS = 64
+
+
+cdef inline uint64_t shape_of(const uint8_t* text, size_t size) noexcept nogil:
+    """A bit, by the first and last letters: what nobody reads mostly has a shape that is not among those that are."""
+    return <uint64_t>1 << ((text[0] ^ text[size - 1]) & 63) if size else 1
+
+
+cdef inline Ends ends_of(const uint8_t* text, size_t size) noexcept nogil:
+    cdef Ends ends = Ends(0, 0)
+    if size < sizeof(uint64_t):
+        memcpy(&ends.first, text, size)
+    else:
+        memcpy(&ends.first, text, sizeof(uint64_t))
+        memcpy(&ends.last, text + size - sizeof(uint64_t), sizeof(uint64_t))
+    return ends
+
+
+@cython.final
 cdef class AttributeReader:
-    """Finds the attributes of a list of names; of an attribute given twice the first counts."""
+    """Finds the attributes of a list of names; of an attribute given twice the first counts.
+
+    Of the names only those at the positions `read` are looked for, if it is given; the others stay absent.
+    """
 
     cdef tuple names                # bytes
     cdef const uint8_t** texts
     cdef uint32_t* sizes
+    cdef Ends* ends
     cdef uint32_t count
-    cdef uint64_t lengths           # bit n: a name has n bytes (63: at least 63)
+    cdef uint64_t shapes[LENGTHS]   # of the names of n bytes (the last: of more, too), a bit each
+    cdef uint16_t first[LENGTHS]    # number of the first of them, from 1; 0: there is none …
+    cdef uint16_t* next             # … and, after each, of the next
     cdef Value* values
     cdef uint8_t* seen
+    cdef uint16_t* found            # those that were seen
+    cdef uint32_t found_count
 
-    def __cinit__(self, tuple attributes):
-        cdef uint32_t i
+    def __cinit__(self, tuple attributes, read=None):
+        cdef uint32_t i, length
         self.names = tuple([name.encode() for name in attributes])
         self.count = len(self.names)
         self.texts = <const uint8_t**>reallocated(NULL, (self.count + 1) * sizeof(uint8_t*))
         self.sizes = <uint32_t*>reallocated(NULL, (self.count + 1) * sizeof(uint32_t))
+        self.ends = <Ends*>reallocated(NULL, (self.count + 1) * sizeof(Ends))
         self.values = <Value*>reallocated(NULL, (self.count + 1) * sizeof(Value))
         self.seen = <uint8_t*>reallocated(NULL, self.count + 1)
+        self.found = <uint16_t*>reallocated(NULL, (self.count + 1) * sizeof(uint16_t))
+        self.next = <uint16_t*>reallocated(NULL, (self.count + 1) * sizeof(uint16_t))
+        memset(self.shapes, 0, sizeof(self.shapes))
+        memset(self.first, 0, sizeof(self.first))
         for i in range(self.count):
             self.texts[i] = <const uint8_t*>PyBytes_AS_STRING(self.names[i])
             self.sizes[i] = PyBytes_GET_SIZE(self.names[i])
-            self.lengths |= <uint64_t>1 << min(self.sizes[i], <uint32_t>63)
-        self.clear()
+            self.ends[i] = ends_of(self.texts[i], self.sizes[i])
+            self.values[i].kind = ABSENT
+            self.seen[i] = 0
+        for number in sorted(range(self.count) if read is None else read, reverse=True):
+            i = number
+            length = min(self.sizes[i], LENGTHS - 1)
+            self.shapes[length] |= shape_of(self.texts[i], self.sizes[i])
+            self.next[i] = self.first[length]
+            self.first[length] = i + 1
 
     def __dealloc__(self):
         PyMem_RawFree(self.texts)
         PyMem_RawFree(self.sizes)
+        PyMem_RawFree(self.ends)
         PyMem_RawFree(self.values)
         PyMem_RawFree(self.seen)
+        PyMem_RawFree(self.next)
+        PyMem_RawFree(self.found)
 
     cdef inline void clear(self) noexcept:
         cdef uint32_t i
-        for i in range(self.count):
+        while self.found_count:
+            self.found_count -= 1
+            i = self.found[self.found_count]
             self.values[i].kind = ABSENT
             self.seen[i] = 0
 
     cdef inline int attribute(self, Cursor c, list merged) except -1:
         """Takes one KeyValue.  Its framing is checked whoever reads it; its value only if somebody does."""
+        return 0 if self.is_passed_over(c) else self.read_attribute(c, merged)
+
+    cdef inline bint is_passed_over(self, Cursor c) noexcept:
+        """Is it as plain as nearly all are, and is there no name of its shape?"""
+        cdef uint64_t shapes
+        if not is_plain(c):
+            return False
+        shapes = self.shapes[min(c.at[1], LENGTHS - 1)]
+        return not shapes or not shapes & shape_of(c.at + 2, c.at[1])
+
+    cdef int read_attribute(self, Cursor c, list merged) except -1:
         cdef Cursor key, value
-        if c.end - c.at >= 2 and c.at[0] == 0x0A and c.at[1] < 0x80 and c.end - c.at >= 2 + c.at[1]:
-            key.at = c.at + 2
-            key.end = key.at + c.at[1]
-            if plain_value(key.end, c.end):
-                if not self.lengths >> min(c.at[1], <uint8_t>63) & 1:
-                    return 0
-                value.at = key.end + 2
-                value.end = c.end
-                return self.take(key, value, merged)
-        split_pair(c, &key, &value, merged)
+        if is_plain(c):
+            key = Cursor(c.at + 2, c.at + 2 + c.at[1])
+            value = Cursor(key.end + 2, c.end)
+        else:
+            split_pair(c, &key, &value, merged)
         return self.take(key, value, merged)
 
     cdef inline int take(self, Cursor key, Cursor value, list merged) except -1:
         cdef uint32_t size = <uint32_t>(key.end - key.at)
+        cdef uint32_t number = self.first[min(size, <uint32_t>LENGTHS - 1)]
         cdef uint32_t i
-        if not self.lengths >> min(size, <uint32_t>63) & 1:
+        cdef Ends ends
+        if not number:
             return 0
-        for i in range(self.count):
-            if self.sizes[i] == size and not self.seen[i] and memcmp(self.texts[i], key.at, size) == 0:
-                find_value(value, &self.values[i], merged)
-                self.seen[i] = 1
-                return 0
+        ends = ends_of(key.at, size)
+        while number:
+            i = number - 1
+            if self.sizes[i] == size and self.ends[i].first == ends.first and self.ends[i].last == ends.last:
+                if size <= 2 * sizeof(uint64_t) or memcmp(self.texts[i], key.at, size) == 0:
+                    if not self.seen[i]:
+                        self.see(i)
+                        find_value(value, &self.values[i], merged)
+                    return 0
+            number = self.next[i]
         return 0
+
+    cdef inline void see(self, uint32_t number) noexcept:
+        if not self.seen[number]:
+            self.seen[number] = 1
+            self.found[self.found_count] = <uint16_t>number
+            self.found_count += 1
 
     cdef tuple resource(self, Cursor c, uint32_t length, list merged):
         """Texts and marks of a Resource's attributes."""
@@ -233,6 +304,7 @@ cdef class AttributeReader:
 
     cdef int own(self, bytes name, Cursor text) except -1:
         if text.at is not text.end and name in self.names:
+            self.see(self.names.index(name))
             set_data(&self.values[self.names.index(name)], TEXT, text)
         return 0
 
@@ -248,9 +320,13 @@ cdef class AttributeReader:
         return tuple(texts), tuple(marks)
 
 
-cdef inline bint plain_value(const uint8_t* at, const uint8_t* end) noexcept:
-    """Whether all that is left of a KeyValue is one value with a short length, as nearly always."""
-    return end - at >= 2 and at[0] == 0x12 and at[1] < 0x80 and at + 2 + at[1] == end
+cdef inline bint is_plain(Cursor c) noexcept nogil:
+    """Is a KeyValue a short key and a short value and nothing else, as nearly always?"""
+    cdef const uint8_t* value
+    if c.end - c.at < 4 or c.at[0] != 0x0A or c.at[1] >= 0x80 or c.end - c.at < 4 + c.at[1]:
+        return False
+    value = c.at + 2 + c.at[1]
+    return value[0] == 0x12 and value[1] < 0x80 and value + 2 + value[1] == c.end
 
 
 cdef tuple label_text(Value* value, uint32_t length, list merged):

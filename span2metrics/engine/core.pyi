@@ -6,7 +6,7 @@ from span2metrics.engine.plan import Escaping, Format, Now, Plan
 from span2metrics.engine.stats import Outcome, Stats
 
 class Engine:
-    """Spans in, exposition out.  Owns every series.  Not safe for concurrent use.
+    """Spans in, exposition out.  Owns every series and pending edge.  Not safe for concurrent use.
 
     It has no clock, socket, thread, logger or file: readings of the clocks are arguments, and all that happened to a
     span is in `stats()`.
@@ -19,6 +19,9 @@ class Engine:
         Raises `DecodeError` where a field that the plan reads is at fault, or the framing; nothing has changed then.
         Accepts whatever protobuf's own parser does, and invalid UTF-8, which it replaces.
         """
+
+    def expire(self, now: Now) -> bool:
+        """Ends spans of the service graph that have waited long enough; a bounded part a call.  Is there more?"""
 
     def render(self, format: Format, now: Now, escaping: Escaping = Escaping.UNDERSCORES) -> Iterator[bytes]:
         """Span families as chunks of about 256 KiB, without the format's trailer: the page's other families follow.

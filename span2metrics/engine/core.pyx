@@ -13,8 +13,13 @@ One extension module in a few files, each textually included below and each one 
     native      the populated buckets of native histograms
     contexts    what a resource and a scope say of their spans
     targets     the instances that sent spans, and their page
+    sides       who a half of an edge is
+    halves      those that wait for their partner
     rows        what the walk makes of spans
+    graph_rows  what the service graph needs of them
     spans       the walk over a request, into scratch rows
+    edges       the numbers of the service graph
+    pairing     the service graph: halves meet and are counted
     buffer      bytes under construction
     spelling    what labels are called where UTF-8 names are allowed
     exposition  a page of the span families as text
@@ -28,11 +33,12 @@ once for each key that was never seen.
 Sources: the protobuf encoding specification and upb's decoder (limits of tags, sizes and varints), OTLP's trace.proto.
 """
 
+cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Size
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
-from cpython.list cimport PyList_GET_ITEM
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.ref cimport PyObject, Py_XDECREF, Py_XINCREF
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -43,11 +49,13 @@ import secrets
 import types
 from bisect import bisect_left, insort
 from collections import OrderedDict
+from dataclasses import replace
 from json.encoder import encode_basestring
 
 from span2metrics import names
 from span2metrics.engine import exponential
-from span2metrics.engine.dialects import target_families, units, views
+from span2metrics.engine.dialects import graph_views, target_families, units, views
+from span2metrics.engine.graph import GraphPolicy
 from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.plan import Escaping, Format
@@ -65,15 +73,21 @@ include "native.pyx"
 include "series.pyx"
 include "contexts.pyx"
 include "targets.pyx"
+include "sides.pyx"
+include "halves.pyx"
 include "rows.pyx"
+include "graph_rows.pyx"
 include "spans.pyx"
 include "buffer.pyx"
 include "spelling.pyx"
 include "exposition.pyx"
 include "native_messages.pyx"
 include "messages.pyx"
+include "edges.pyx"
+include "pairing.pyx"
 
 
+@cython.final
 cdef class Engine:
     """See core.pyi."""
 
@@ -84,10 +98,12 @@ cdef class Engine:
     cdef SeriesTable calls
     cdef SeriesTable durations          # the same table where both families have equal labels
     cdef Walk walk
+    cdef Graph graph                    # None: there is none
     cdef Page page
     cdef MessagePage message_page
     cdef Tally tally
     cdef bint exemplars
+    cdef object now                     # of the request at hand
     cdef uint64_t aggregated
     cdef uint64_t births
     cdef uint64_t policy_errors
@@ -105,16 +121,31 @@ cdef class Engine:
         self.calls = SeriesTable(plan, natives)
         self.durations = SeriesTable(plan, natives) if self.policy.split else self.calls
         self.walk = Walk(self.contexts, self.targets, self.keys, self.policy, plan)
-        self.page = Page(plan, self.policy.statuses, self.calls, self.durations, TargetPage(plan, self.targets))
-        self.message_page = MessagePage(self.page)
+        self.page = Page(plan, self.policy.statuses, TargetPage(plan, self.targets))
+        self.add_views(plan)
+        self.message_page = MessagePage(self.page, natives)
+        if plan.graph is not None:
+            self.graph = Graph(GraphPolicy(plan.graph, self.policy, plan.label_value_length), plan)
+            self.graph.edges.add_views(self.page, plan.graph)
+            self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars
         self.truncated = dict.fromkeys(self.policy.labels, 0)
         self.notes, self.note_numbers = [None], {None: 0}
+
+    cdef int add_views(self, plan) except -1:
+        cdef SeriesTable table
+        for view in views(plan):
+            table = self.durations if view.shows == names.DURATION else self.calls
+            spellings = spellings_of(plan, view.shows)
+            shows = SHOWS.index(view.shows)
+            self.page.add(View(view, shows, table, None, None), View(view, shows, table, None, spellings))
+        return 0
 
     def consume(self, bytes request not None, now):
         cdef Walk walk = self.walk
         cdef uint64_t before = self.aggregated
         self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
+        self.now = now
         try:
             walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request), self._apply_block)
             self._apply_block()
@@ -130,7 +161,17 @@ cdef class Engine:
             self.targets.keep()
         self.bear(named)
         self.apply()
+        if self.graph is not None:
+            self.apply_to_graph()
         return self.remember()
+
+    cdef int apply_to_graph(self) except -1:
+        """A fault of the graph's is not the sender's: the spans are counted."""
+        try:
+            self.graph.take(self.walk.rows, self.now)
+        except Exception:
+            self.policy_errors += 1
+        return 0
 
     cdef object named(self, Miss miss):
         """Label texts of a key that was never seen; the overflow series' where naming fails."""
@@ -230,6 +271,9 @@ cdef class Engine:
         self.keys.put(<const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), target)
         return 0
 
+    def expire(self, now):
+        return self.graph is not None and self.graph.expire(now)
+
     def render(self, format, now, escaping=Escaping.UNDERSCORES):
         return (self.message_page if format is Format.PROTOBUF else self.page).chunks(format, now, escaping)
 
@@ -247,15 +291,23 @@ cdef class Engine:
                 "invalid_utf8": self.invalid_utf8,
             },
             truncated=dict(self.truncated),
-            series={names.CALLS: self.calls.count, names.DURATION: self.durations.histogram_count},
+            series=self.series(),
             births=self.births,
-            policy_errors=self.policy_errors,
+            policy_errors=self.policy_errors + (self.graph.policy_errors if self.graph is not None else 0),
             raw_keys=self.keys.count(),
             raw_key_bytes=self.keys.bytes(),
             contexts=self.contexts.count(),
             targets=len(self.targets.order) if self.targets is not None else 0,
             forgotten_targets=self.targets.forgotten if self.targets is not None else 0,
+            pending_edges=self.graph.halves.count if self.graph is not None else 0,
+            edges=self.graph.edges.became() if self.graph is not None else {},
         )
+
+    cdef dict series(self):
+        found = {names.CALLS: self.calls.count, names.DURATION: self.durations.histogram_count}
+        if self.graph is not None:
+            found[names.EDGES] = self.graph.edges.requests.count
+        return found
 
 
 NONE_DROPPED = types.MappingProxyType({})

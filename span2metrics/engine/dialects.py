@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from span2metrics import names
-from span2metrics.engine.plan import Dialect, Plan, Unit
+from span2metrics.engine.plan import Dialect, Graph, Plan, Unit
 from span2metrics.names import Family
 
 
@@ -47,6 +47,17 @@ def target_families(dialects: Iterable[Dialect]) -> dict[Family, str]:
     """The families that show targets, each with what it calls the label `service_name`."""
     tempo, others = (names.TEMPO_TARGET, names.TEMPO_SERVICE), (names.TARGET, names.SERVICE_NAME)
     return dict(tempo if dialect is Dialect.TEMPO else others for dialect in dialects)
+
+
+def graph_views(graph: Graph) -> tuple[View, ...]:
+    """The families of the service graph, the same in every dialect."""
+    left_out = set()
+    if not graph.messaging_latency:
+        left_out.add(names.REQUEST_MESSAGING)
+    if not graph.connection_info:
+        left_out.add(names.CONNECTION_INFO)
+    shown = (family for family in names.GRAPH_FAMILIES if family not in left_out)
+    return tuple(View(family, "", Unit.SECONDS, names.SERVICE_NAME) for family in shown)
 
 
 def views_of(dialects: Iterable[Dialect], namespace: str, unit: Unit) -> Iterator[View]:

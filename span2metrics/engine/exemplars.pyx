@@ -18,6 +18,7 @@ cdef struct Exemplar:
     uint32_t next           # number of the series' next one, from 1; 0: none
 
 
+@cython.final
 cdef class Exemplars:
     cdef Exemplar** chunks
     cdef uint32_t count

@@ -12,6 +12,7 @@ cdef enum:
     SHOWS_CALLS = 0             # places in SHOWS
     SHOWS_DURATION = 1
     SHOWS_SIZE = 2
+    SHOWS_ONE = 3               # a gauge that is always 1
     MOST_BUCKETS = 65           # with +Inf; the configuration allows no more
     SECOND = 1000000000
     SECOND_DECIMALS = 9
@@ -23,12 +24,14 @@ cdef struct Style:              # what one page does beyond names and numbers
     uint64_t wall_ns            # now
 
 
+@cython.final
 cdef class View:
     """A family as a dialect shows it: everything of its lines that is no series' own."""
 
     cdef dict heads                 # Format → HELP, TYPE, UNIT
-    cdef int shows                  # SHOWS_CALLS, SHOWS_DURATION or SHOWS_SIZE
+    cdef int shows                  # SHOWS_CALLS, SHOWS_DURATION, SHOWS_SIZE or SHOWS_ONE
     cdef SeriesTable table
+    cdef SeriesTable beside         # of a counter: the table whose exemplars are its as well; None: there is none
     cdef list texts                 # what the pieces point into
     cdef Piece sample               # name of a counter's samples
     cdef Piece bucket
@@ -45,14 +48,13 @@ cdef class View:
     cdef size_t line_room           # of a line, its text apart
     cdef Spellings spellings        # None: labels are shown as they are stored
 
-    def __cinit__(self, view, plan, SeriesTable table, Spellings spellings):
+    def __cinit__(self, view, int shows, SeriesTable table, SeriesTable beside, Spellings spellings):
         name = view.family.name
-        self.table = table
+        self.shows, self.table, self.beside = shows, table, beside
         self.texts = []
         self.heads = {format: head(view.family, format) for format in (Format.TEXT, Format.OPENMETRICS)}
         self.heads[Format.PROTOBUF] = head_of(view.family)
-        self.shows = SHOWS.index(view.shows)
-        self.sample = self.piece(f"{name}_total")
+        self.sample = self.piece(name if shows == SHOWS_ONE else f"{name}_total")
         self.bucket = self.piece(f"{name}_bucket")
         self.sum = self.piece(f"{name}_sum")
         self.count = self.piece(f"{name}_count")
@@ -63,7 +65,7 @@ cdef class View:
         self.unit = view.unit.nanoseconds
         self.scale = table.natives.of_unit(self.unit)
         self.decimals = len(str(self.unit)) - 1
-        self.make_bounds(plan.bounds_ns)
+        self.make_bounds()
         self.line_room = self.created.size + 3 * NUMBER_ROOM + 256
         self.spellings = spellings
         if spellings is not None:
@@ -73,16 +75,26 @@ cdef class View:
         PyMem_RawFree(self.bounds)
         PyMem_RawFree(self.uppers)
 
-    cdef int make_bounds(self, tuple bounds_ns) except -1:
-        cdef uint32_t i
-        self.bounds = <Piece*>reallocated(NULL, (len(bounds_ns) + 1) * sizeof(Piece))
-        self.uppers = <double*>reallocated(NULL, (len(bounds_ns) + 1) * sizeof(double))
-        self.uppers[len(bounds_ns)] = float("inf")
-        for i, bound in enumerate(bounds_ns):
+    cdef int make_bounds(self) except -1:
+        cdef uint32_t i, count = self.table.bound_count
+        self.bounds = <Piece*>reallocated(NULL, (count + 1) * sizeof(Piece))
+        self.uppers = <double*>reallocated(NULL, (count + 1) * sizeof(double))
+        self.uppers[count] = float("inf")
+        for i in range(count):
+            bound = self.table.bounds[i]
             self.uppers[i] = bound / <object>self.unit
             self.bounds[i] = self.piece(f'le="{bound_text(bound, self.unit)}"}} ')
-        self.bounds[len(bounds_ns)] = self.piece('le="+Inf"} ')
+        self.bounds[count] = self.piece('le="+Inf"} ')
         return 0
+
+    cdef Exemplar* exemplar(self, uint32_t number) noexcept:
+        """A counter's: the latest of all that its series has."""
+        cdef Exemplar* found = self.table.exemplars.latest(self.table.at(number).exemplars)
+        cdef Exemplar* other
+        if self.beside is None:
+            return found
+        other = self.beside.exemplars.latest(self.beside.at(number).exemplars)
+        return other if found is NULL or other is not NULL and later(other, found) else found
 
     cdef Piece piece(self, str text) except *:
         cdef bytes encoded = text.encode()
@@ -90,40 +102,39 @@ cdef class View:
         return piece_of(encoded)
 
 
+@cython.final
 cdef class Page:
-    cdef SeriesTable calls
-    cdef SeriesTable durations
+    cdef tuple tables                       # each once
     cdef tuple views
     cdef tuple utf8_views                   # the same, with names as they are where UTF-8 is allowed
     cdef TargetPage targets
     cdef list texts
-    cdef Piece statuses[LAST_STATUS + 1]    # `status_code="…",` by number
+    cdef Piece statuses[NO_STATUS + 1]      # `status_code="…",` by number; nothing for series that have none
     cdef bint created
     cdef uint64_t zero_first                # nanoseconds
 
-    def __cinit__(self, plan, tuple statuses, SeriesTable calls, SeriesTable durations, TargetPage targets):
-        if durations.bound_count >= MOST_BUCKETS:
-            raise ValueError(f"a plan has at most {MOST_BUCKETS - 1} bounds")   # pages count on it
-        self.calls = calls
-        self.durations = durations
+    def __cinit__(self, plan, tuple statuses, TargetPage targets):
         self.targets = targets
         self.created = plan.created
         self.zero_first = plan.zero_first_ns
-        self.views, self.utf8_views = self.views_of(plan, False), self.views_of(plan, True)
+        self.tables = self.views = self.utf8_views = ()
         self.texts = [text.encode() for text in statuses]
         for i, text in enumerate(self.texts):
             self.statuses[i] = piece_of(text)
 
-    cdef tuple views_of(self, plan, bint utf8):
-        return tuple([
-            View(
-                view,
-                plan,
-                self.durations if view.shows == names.DURATION else self.calls,
-                spellings_of(plan, view.shows) if utf8 else None,
-            )
-            for view in views(plan)
-        ])
+    cdef int add(self, View view, View utf8_view) except -1:
+        """The next family; `utf8_view` is the same where UTF-8 names are allowed."""
+        if view.table.bound_count >= MOST_BUCKETS:
+            raise ValueError(f"a plan has at most {MOST_BUCKETS - 1} bounds")   # pages count on it
+        self.views += (view,)
+        self.utf8_views += (utf8_view,)
+        if view.table not in self.tables:
+            self.tables += (view.table,)
+        return 0
+
+    cdef dict orders(self):
+        """By table, its series in order."""
+        return {table: sorted_series(table) for table in self.tables}
 
     def chunks(self, format, now, escaping):
         """Chunks of about CHUNK_BYTES of all families; a family's head is there even if it has no series yet."""
@@ -132,14 +143,14 @@ cdef class Page:
         cdef View view
         cdef uint32_t i
         cdef bytes order
-        calls, durations = sorted_series(self.calls), sorted_series(self.durations)
+        orders = self.orders()
         yield from self.targets.lines(format)
         for view in self.shown(escaping):
             text = view.heads[format]
             buffer.written(put(buffer.reserve(len(text)), PyBytes_AS_STRING(text), len(text)))
-            order = durations if view.shows == SHOWS_DURATION else calls
+            order = orders[view.table]
             for i in range(PyBytes_GET_SIZE(order) // sizeof(uint32_t)):
-                self.put_series(buffer, view, &style, view.table.at((<uint32_t*>PyBytes_AS_STRING(order))[i]))
+                self.put_series(buffer, view, &style, (<uint32_t*>PyBytes_AS_STRING(order))[i])
                 if buffer.used >= CHUNK_BYTES:
                     yield buffer.take()
         if buffer.used:
@@ -152,21 +163,29 @@ cdef class Page:
         cdef bint rich = format is not Format.TEXT
         return Style(rich, rich and self.created, self.zero_first, now.wall_ns)
 
-    cdef inline int put_series(self, Buffer buffer, View view, Style* style, Series* series) except -1:
+    cdef inline int put_series(self, Buffer buffer, View view, Style* style, uint32_t number) except -1:
+        cdef Series* series = view.table.at(number)
         if view.shows == SHOWS_DURATION:
             return self.put_duration(buffer, view, style, series) if series.histogram else 0
         if view.shows == SHOWS_CALLS:
-            return self.put_counter(buffer, view, style, series, series.calls)
-        return self.put_counter(buffer, view, style, series, series.bytes) if series.calls else 0
+            return self.put_counter(buffer, view, style, number, series.calls)
+        if view.shows == SHOWS_SIZE:
+            return self.put_counter(buffer, view, style, number, series.bytes) if series.calls else 0
+        return self.put_one(buffer, view, series)
+
+    cdef int put_one(self, Buffer buffer, View view, Series* series) except -1:
+        cdef char* at = buffer.reserve(view.line_room + series.size)
+        return buffer.written(put_count(self.put_sample(at, view, &view.sample, series), 1))
 
     cdef inline int put_counter(
-        self, Buffer buffer, View view, Style* style, Series* series, uint64_t value
+        self, Buffer buffer, View view, Style* style, uint32_t number, uint64_t value
     ) except -1:
+        cdef Series* series = view.table.at(number)
         cdef char* at = buffer.reserve(2 * (view.line_room + series.size))
         cdef bint fresh = is_fresh(style, series.born)
         cdef Exemplar* exemplar = NULL
         if style.exemplars and view.shows == SHOWS_CALLS and not fresh:
-            exemplar = self.calls.exemplars.latest(series.exemplars)
+            exemplar = view.exemplar(number)
         at = put_number(self.put_sample(at, view, &view.sample, series), 0 if fresh else value)
         at = put_end(at, exemplar, view.unit, view.decimals)
         if style.created:
@@ -175,9 +194,10 @@ cdef class Page:
 
     cdef int put_duration(self, Buffer buffer, View view, Style* style, Series* series) except -1:
         """Buckets, of which a native histogram has but the last, sum and count."""
-        cdef uint64_t* words = self.durations.histogram(series)
+        cdef SeriesTable table = view.table
+        cdef uint64_t* words = table.histogram(series)
         cdef Exemplar* exemplars[MOST_BUCKETS]
-        cdef Piece* bounds = view.bounds + self.durations.bound_count + 1 - self.durations.bucket_count
+        cdef Piece* bounds = view.bounds + table.bound_count + 1 - table.bucket_count
         cdef bint fresh = is_fresh(style, words[BORN])
         cdef bint shown = style.exemplars and not fresh and series.exemplars != 0
         cdef uint64_t count = 0
@@ -186,11 +206,11 @@ cdef class Page:
         cdef char* at
         cdef size_t same
         if shown:
-            self.spread(exemplars, series.exemplars)
-        start = at = buffer.reserve((self.durations.bound_count + 4) * (view.line_room + series.size))
+            table.spread(exemplars, series.exemplars)
+        start = at = buffer.reserve((table.bound_count + 4) * (view.line_room + series.size))
         at = self.put_labels(put(put_piece(at, &view.bucket), b"{", 1), view, series)
         same = at - start                   # what all bucket lines begin with
-        for i in range(self.durations.bucket_count):
+        for i in range(table.bucket_count):
             if not fresh:
                 count += words[BUCKETS + i]
             if i:
@@ -203,18 +223,6 @@ cdef class Page:
         if style.created:
             at = put_time(self.put_sample(at, view, &view.created, series), words[BORN])
         return buffer.written(at)
-
-    cdef inline void spread(self, Exemplar** buckets, uint32_t number) noexcept:
-        """A series' exemplars by bucket; the last one where there is one for all."""
-        cdef Exemplar* exemplar
-        memset(buckets, 0, (self.durations.bound_count + 1) * sizeof(Exemplar*))
-        if not self.durations.classic:
-            buckets[0] = self.durations.exemplars.latest(number)
-            return
-        while number:
-            exemplar = self.durations.exemplars.at(number)
-            buckets[exemplar.bucket] = exemplar
-            number = exemplar.next
 
     cdef inline char* put_labels(self, char* at, View view, Series* series) noexcept:
         """The pairs, each with a comma behind it."""
@@ -315,4 +323,4 @@ cdef bytes sorted_series(SeriesTable table):
     return PyBytes_FromStringAndSize(<char*>table.order, table.count * sizeof(uint32_t))
 
 
-SHOWS = (names.CALLS, names.DURATION, names.SIZE)
+SHOWS = (names.CALLS, names.DURATION, names.SIZE)      # places are SHOWS_…

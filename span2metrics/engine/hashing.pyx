@@ -60,8 +60,7 @@ cdef uint32_t hash_of(const uint8_t* data, size_t size) noexcept nogil:
     return <uint32_t>(s.v0 ^ s.v1 ^ s.v2 ^ s.v3)
 
 
-# A slot is hash << 32 | reference; references begin at 1, so that 0 is an empty slot.  Probing is linear; nothing is
-# ever taken out of an index, it is dropped as a whole.
+# A slot is hash << 32 | reference; references begin at 1, so that 0 is an empty slot.  Probing is linear.
 cdef struct Index:
     uint64_t* slots
     uint32_t mask
@@ -93,6 +92,22 @@ cdef inline void index_put(Index* index, uint32_t hash, uint32_t reference) noex
         i = (i + 1) & index.mask
     index.slots[i] = <uint64_t>hash << 32 | reference
     index.used += 1
+
+
+cdef inline void index_drop(Index* index, uint32_t hash, uint32_t reference) noexcept nogil:
+    """Takes out what must be there; those behind it that were put off close the gap."""
+    cdef uint32_t hole = hash & index.mask, i, home
+    while <uint32_t>index.slots[hole] != reference:
+        hole = (hole + 1) & index.mask
+    i = (hole + 1) & index.mask
+    while index.slots[i]:
+        home = <uint32_t>(index.slots[i] >> 32) & index.mask
+        if ((i - home) & index.mask) >= ((i - hole) & index.mask):
+            index.slots[hole] = index.slots[i]
+            hole = i
+        i = (i + 1) & index.mask
+    index.slots[hole] = 0
+    index.used -= 1
 
 
 cdef int index_grow(Index* index) except -1:

@@ -19,6 +19,7 @@ cdef enum:
     MAX_VALUE = 1024        # bytes; a key with a longer name or value is never kept
 
 
+@cython.final
 cdef class Generation:
     """Append-only: entries in chunks, found by an index."""
 
@@ -113,6 +114,7 @@ cdef void* reallocated(void* memory, size_t size) except NULL:
     return memory
 
 
+@cython.final
 cdef class Keys:
     cdef Generation young
     cdef Generation old

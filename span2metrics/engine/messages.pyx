@@ -122,15 +122,23 @@ cdef char* put_exemplar(char* at, char tag, Exemplar* exemplar, uint64_t unit) e
     return put_message(at, tag, body, end - body)
 
 
+cdef inline char* put_one(char* at) noexcept nogil:
+    """A gauge that is 1."""
+    cdef char body[9]
+    put_double(body, 0x09, 1)
+    return put_message(at, 0x12, body, sizeof(body))
+
+
+@cython.final
 cdef class MessagePage:
     cdef Page page                  # what is shown, and in which style
     cdef Buffer labels              # scratch
     cdef Buffer body
     cdef NativeWriter native
 
-    def __cinit__(self, Page page):
+    def __cinit__(self, Page page, Natives natives):
         self.page, self.labels, self.body = page, Buffer(), Buffer()
-        self.native = NativeWriter(page.durations.natives)
+        self.native = NativeWriter(natives)
 
     def chunks(self, format, now, escaping):
         """Chunks of at most CHUNK_BYTES, some of them empty."""
@@ -140,14 +148,14 @@ cdef class MessagePage:
         cdef uint32_t i
         cdef size_t turn
         cdef bytes order
-        calls, durations = sorted_series(self.page.calls), sorted_series(self.page.durations)
+        orders = self.page.orders()
         yield from self.page.targets.messages()
         for view in self.page.shown(escaping):
             head = view.heads[format]
-            order = durations if view.shows == SHOWS_DURATION else calls
+            order = orders[view.table]
             turn = CHUNK_BYTES
             for i in range(PyBytes_GET_SIZE(order) // sizeof(uint32_t)):
-                self.put_metric(metrics, metric, view, &style, view.table.at((<uint32_t*>PyBytes_AS_STRING(order))[i]))
+                self.put_metric(metrics, metric, view, &style, (<uint32_t*>PyBytes_AS_STRING(order))[i])
                 if metrics.used >= FAMILY_BYTES:
                     yield from pieces(head, metrics)
                     turn = CHUNK_BYTES
@@ -156,16 +164,19 @@ cdef class MessagePage:
                     turn += CHUNK_BYTES
             yield from pieces(head, metrics)
 
-    cdef int put_metric(self, Buffer metrics, Buffer metric, View view, Style* style, Series* series) except -1:
+    cdef int put_metric(self, Buffer metrics, Buffer metric, View view, Style* style, uint32_t number) except -1:
         """A Metric, if the view shows the series."""
+        cdef Series* series = view.table.at(number)
         cdef char* at
         if view.shows == SHOWS_DURATION and series.histogram == 0 or view.shows == SHOWS_SIZE and series.calls == 0:
             return 0
         self.put_labels(metric, view, series)
         if view.shows == SHOWS_DURATION:
             self.put_histogram(metric, view, style, series)
+        elif view.shows == SHOWS_ONE:
+            metric.written(put_one(metric.reserve(METRIC_ROOM)))
         else:
-            self.put_counter(metric, view, style, series)
+            self.put_counter(metric, view, style, number)
         at = metrics.reserve(metric.used + 16)
         metrics.written(put_message(at, 0x22, metric.data, metric.used))
         metric.used = 0
@@ -176,7 +187,8 @@ cdef class MessagePage:
         cdef char* end = self.page.put_labels(start, view, series)
         return metric.written(put_pairs(metric.reserve(2 * (end - start) + METRIC_ROOM), start, end))
 
-    cdef int put_counter(self, Buffer metric, View view, Style* style, Series* series) except -1:
+    cdef int put_counter(self, Buffer metric, View view, Style* style, uint32_t number) except -1:
+        cdef Series* series = view.table.at(number)
         cdef char body[EXEMPLAR_ROOM + 64]
         cdef char* end
         cdef bint fresh = is_fresh(style, series.born)
@@ -184,7 +196,7 @@ cdef class MessagePage:
         cdef uint64_t value = series.calls if view.shows == SHOWS_CALLS else series.bytes
         end = put_double(body, 0x09, 0 if fresh else <double>value)
         if style.exemplars and view.shows == SHOWS_CALLS and not fresh:
-            exemplar = self.page.calls.exemplars.latest(series.exemplars)
+            exemplar = view.exemplar(number)
         if exemplar is not NULL:
             end = put_exemplar(end, 0x12, exemplar, view.unit)
         end = put_timestamp(end, 0x1A, series.born)
@@ -192,7 +204,7 @@ cdef class MessagePage:
 
     cdef int put_histogram(self, Buffer metric, View view, Style* style, Series* series) except -1:
         """Buckets, native ones too where there are any, sum and count."""
-        cdef SeriesTable table = self.page.durations
+        cdef SeriesTable table = view.table
         cdef uint64_t* words = table.histogram(series)
         cdef Buffer body = self.body
         cdef bint fresh = is_fresh(style, words[BORN])
@@ -213,7 +225,7 @@ cdef class MessagePage:
 
     cdef uint64_t put_buckets(self, Buffer body, View view, Series* series, bint fresh, bint shown) except? 1:
         """Those of the bounds; returns the count of the last one."""
-        cdef SeriesTable table = self.page.durations
+        cdef SeriesTable table = view.table
         cdef uint64_t* words = table.histogram(series)
         cdef Exemplar* exemplars[MOST_BUCKETS]
         cdef char bucket[BUCKET_ROOM]
@@ -222,7 +234,7 @@ cdef class MessagePage:
         cdef uint64_t count = 0
         cdef uint32_t i
         if shown:
-            self.page.spread(exemplars, series.exemplars)
+            table.spread(exemplars, series.exemplars)
         for i in range(table.bucket_count):
             if not fresh:
                 count += words[BUCKETS + i]

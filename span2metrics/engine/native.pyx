@@ -38,6 +38,7 @@ cdef inline int32_t halved(int32_t index, uint32_t times) noexcept nogil:
     return (index + (1 << times) - 1) >> times
 
 
+@cython.final
 cdef class Natives:
     """Native histograms of one plan; none of them without a unit."""
 

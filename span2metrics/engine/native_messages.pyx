@@ -22,6 +22,7 @@ cdef inline char* put_span(char* at, int32_t offset, uint32_t length) noexcept n
     return put_message(at, 0x62, body, end - body)
 
 
+@cython.final
 cdef class NativeWriter:
     cdef Natives natives
     cdef Buffer deltas          # scratch

@@ -135,6 +135,38 @@ class Dimension:
     utf8: str = ""
 
 
+#: Bounds of an edge's durations: 0.1 s and twice the last, eight times.
+GRAPH_BOUNDS_NS = tuple(100 * MS << k for k in range(8))
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The service graph.
+
+    wait_ns                how long a half waits for its partner
+    max_items              halves that wait at once, at most
+    bounds_ns              as `Plan.bounds_ns`, of edges
+    dimensions             labels of edges, as `client_…` and `server_…`
+    through_internal       a receiver is followed through internal spans up to its sender
+    database_attributes    any of them on a client's span says that it calls a database
+    peer_attributes        what names a partner that sends no spans, in this order; of `url.full` the host
+    virtual_node_label     edges with such a partner say which end it is
+    connection_info        a gauge that is 1 for each edge
+    messaging_latency      a histogram of the time between a message's sending and its taking
+    """
+
+    wait_ns: int = 10_000 * MS
+    max_items: int = 100_000
+    bounds_ns: tuple[int, ...] = GRAPH_BOUNDS_NS
+    dimensions: tuple[Dimension, ...] = ()
+    through_internal: bool = False
+    database_attributes: tuple[str, ...] = ("db.namespace", "db.name", "db.system.name", "db.system")
+    peer_attributes: tuple[str, ...] = ("peer.service", "server.address", "url.full")
+    virtual_node_label: bool = False
+    connection_info: bool = False
+    messaging_latency: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that the engine needs to know.
@@ -156,6 +188,7 @@ class Plan:
     exemplars              formats that can carry them show, for each bucket, the span that ended last
     created                OpenMetrics pages say when each series began (`_created`)
     zero_first_ns          nanoseconds for which a series that is born is shown at 0; 0: not at all
+    graph                  the service graph, None for none
     target_info            each instance of a service that sent spans has a series in `target_info`
     label_value_length     bytes of UTF-8 that a label value may have, the ellipsis of a cut one included
     raw_key_bytes          bytes that the engine's memory of known keys may take, of both generations together
@@ -179,6 +212,7 @@ class Plan:
     exemplars: bool = True
     created: bool = False
     zero_first_ns: int = 0
+    graph: Graph | None = Graph()
     target_info: bool = False
     label_value_length: int = 256
     raw_key_bytes: int = 64 << 20

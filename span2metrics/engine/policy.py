@@ -91,7 +91,7 @@ class Policy:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._attributes: dict[Source, list[str]] = {
+        self.attributes: dict[Source, list[str]] = {
             Source.SPAN: [],
             Source.RESOURCE: [SERVICE_ATTRIBUTE],
             Source.SCOPE: [],
@@ -104,9 +104,11 @@ class Policy:
         self._calls = self._compiled((*common, *plan.calls_dimensions))
         self._durations = self._compiled((*common, *plan.duration_dimensions))
         self.split = self._calls != self._durations
-        self.span_attributes = tuple(self._attributes[Source.SPAN])
-        self.resource_attributes = tuple(self._attributes[Source.RESOURCE])
-        self.scope_attributes = tuple(self._attributes[Source.SCOPE])
+        self.span_attributes = tuple(self.attributes[Source.SPAN])
+        for dimension in () if plan.graph is None else plan.graph.dimensions:
+            list(self.places(dimension))
+        self.resource_attributes = tuple(self.attributes[Source.RESOURCE])
+        self.scope_attributes = tuple(self.attributes[Source.SCOPE])
         self.labels = self._label_names()
         self._kinds = tuple(self._shown(names.SPAN_KIND, text) for text in names.SPAN_KINDS)
         self._kept_in_zero = sum(label.in_zero for label in self._calls)
@@ -115,13 +117,14 @@ class Policy:
 
     def _compiled(self, dimensions: Iterable[Dimension]) -> tuple[Label, ...]:
         """Ready to look up; what a sibling at 0 lacks comes last, so that its text is the beginning of another."""
-        labels = [Label(d.label, tuple(self._places(d)), d.default, d.label not in self._zero_drop) for d in dimensions]
+        labels = [Label(d.label, tuple(self.places(d)), d.default, d.label not in self._zero_drop) for d in dimensions]
         return tuple(sorted(labels, key=lambda label: not label.in_zero))
 
-    def _places(self, dimension: Dimension) -> Iterable[Place]:
+    def places(self, dimension: Dimension) -> Iterable[Place]:
+        """Where a dimension's value may be, in order; what must be read for it is noted."""
         for attribute in dimension.attributes:
             for source in dimension.sources:
-                known = self._attributes[source]
+                known = self.attributes[source]
                 if attribute not in known:
                     known.append(attribute)
                 yield Place(LISTS.index(source), known.index(attribute))

@@ -12,10 +12,25 @@ cdef struct Row:
     uint64_t end            # nanoseconds since the epoch
     const uint8_t* trace_id # NULL: the span has no ids that can be told
     const uint8_t* span_id
+    const uint8_t* parent_id # NULL: none that can be told
+    uint64_t start          # nanoseconds since the epoch
+    PyObject* side          # its side in the service graph, borrowed; NULL: it is not known, but by its key …
+    size_t side_key         # … which begins here
+    uint32_t side_size
+    uint32_t meets          # hash of the key under which it meets its partner
+    uint32_t context        # number in `contexts_seen`
+    uint32_t link           # number of its first link
+    uint32_t link_count     # that count
     uint32_t size           # bytes of the span as it was sent
     uint32_t miss           # number in `misses`
     uint8_t timed           # has a duration to observe
     uint8_t aged            # the entry is of the old generation
+    uint8_t failed
+    uint8_t parent_fault    # its parent's id is of a wrong length
+
+cdef struct Link:
+    const uint8_t* trace_id
+    const uint8_t* span_id
 
 cdef struct Tally:          # spans of which something is odd
     uint64_t unknown_service
@@ -38,8 +53,68 @@ cdef struct Span:
     uint64_t status
     const uint8_t* trace_id # NULL: not valid
     const uint8_t* span_id
+    const uint8_t* parent_id
+    bint parent_fault
+    uint32_t link_count
 
 
+@cython.final
+cdef class Numbers:
+    """Numbers of rows."""
+
+    cdef uint32_t* numbers
+    cdef size_t count
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.numbers)
+
+    cdef int grow(self, size_t room) except -1:
+        self.numbers = <uint32_t*>reallocated(self.numbers, room * sizeof(uint32_t))
+        return 0
+
+    cdef inline void add(self, size_t number) noexcept:
+        """There must be room."""
+        self.numbers[self.count] = <uint32_t>number
+        self.count += 1
+
+
+@cython.final
+cdef class Links:
+    """The links of spans, one behind the other."""
+
+    cdef Link* links
+    cdef size_t count
+    cdef size_t room
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.links)
+
+    cdef bint add(self, Cursor c) except -1:
+        """Takes a Span.Link; False: it leads nowhere."""
+        cdef uint32_t tag
+        cdef Cursor sub
+        cdef Link link = Link(NULL, NULL)
+        while c.at < c.end:
+            read_tag(&c, &tag)
+            if tag == 0x0A:
+                read_delimited(&c, &sub)
+                link.trace_id = valid_id(sub, TRACE_ID_BYTES)
+            elif tag == 0x12:
+                read_delimited(&c, &sub)
+                link.span_id = valid_id(sub, SPAN_ID_BYTES)
+            else:
+                skip(&c, tag)
+        if link.trace_id is NULL or link.span_id is NULL:
+            return False
+        if self.count == self.room:
+            self.room = self.room * 2 + 64
+            self.links = <Link*>reallocated(self.links, self.room * sizeof(Link))
+        self.links[self.count] = link
+        self.count += 1
+        return True
+
+
+@cython.final
 cdef class Miss:
     """A key that the tables do not know."""
 
@@ -69,6 +144,15 @@ cdef bytes key_text(str text):
 cdef inline uint8_t defined(uint64_t number, uint32_t last) noexcept:
     """An enum's number, or 0 where the protocol defines none such; enums are 32-bit whatever the varint holds."""
     return <uint8_t>number if <uint32_t>number <= last else 0
+
+
+cdef inline void tell(Tally* tally, Row* row, Span* span, bint unknown_service) noexcept:
+    """Counts what is odd about a span; with `&`, as `and` would make objects of numbers."""
+    tally.unknown_service += unknown_service
+    tally.invalid_id += row.trace_id is NULL
+    tally.no_time += not row.timed
+    tally.negative_duration += <bint>row.timed & (span.end < span.start)
+    tally.unknown_enum += <uint32_t>span.kind > LAST_KIND or <uint32_t>span.status > LAST_STATUS
 
 
 cdef inline const uint8_t* valid_id(Cursor c, size_t size) noexcept:

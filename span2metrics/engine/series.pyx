@@ -25,8 +25,10 @@ cdef enum:
     BORN = 2                # words of a histogram: low and high of its sum, then when it was born …
     BUCKETS = 3             # … its buckets, and the addresses of its native blocks
     NO_SERIES = 0xFFFFFFFF
+    NO_STATUS = 3           # beside those of spans
 
 
+@cython.final
 cdef class SeriesTable:
     cdef Index index
     cdef Series** series
@@ -174,6 +176,18 @@ cdef class SeriesTable:
             else:
                 high = middle
         return low
+
+    cdef inline void spread(self, Exemplar** buckets, uint32_t number) noexcept:
+        """A series' exemplars by bucket; the last one where there is one for all."""
+        cdef Exemplar* exemplar
+        memset(buckets, 0, (self.bound_count + 1) * sizeof(Exemplar*))
+        if not self.classic:
+            buckets[0] = self.exemplars.latest(number)
+            return
+        while number:
+            exemplar = self.exemplars.at(number)
+            buckets[exemplar.bucket] = exemplar
+            number = exemplar.next
 
     cdef int add_histogram(self, Series* series) except -1:
         cdef size_t size = CHUNK * self.words * sizeof(uint64_t)

@@ -8,19 +8,18 @@
 # than a block of spans is walked twice: once to its end with nothing kept, to see that it is valid, then block by block.
 
 
+@cython.final
 cdef class Walk:
     cdef Contexts contexts
     cdef Targets targets    # None: nobody asks for them
     cdef Keys keys
     cdef object policy
     cdef AttributeReader reader
-    cdef bint reads_name
-    cdef bint reads_kind
-    cdef bint reads_status
+    cdef list readers       # by kind of span; one for all where there is no service graph
+    cdef bint reads_name, reads_kind, reads_status
     cdef uint32_t label_length
     cdef Row* rows
-    cdef size_t count
-    cdef size_t room
+    cdef size_t count, room
     cdef size_t aged
     cdef Tally tally
     cdef list misses
@@ -33,19 +32,30 @@ cdef class Walk:
     cdef uint8_t* key
     cdef size_t key_size
     cdef bint key_kept      # no value of it is too long
+    cdef uint32_t key_values        # so many of what the reader finds are in the key
+    cdef GraphRows graph            # None: there is no service graph
 
     def __cinit__(self, Contexts contexts, Targets targets, Keys keys, policy, plan):
-        self.contexts = contexts
-        self.targets = targets
-        self.keys = keys
-        self.policy = policy
+        self.contexts, self.targets, self.keys, self.policy = contexts, targets, keys, policy
         self.reader = AttributeReader(policy.span_attributes)
+        self.key_values = self.reader.count
+        self.readers = [self.reader] * (LAST_KIND + 1)
         self.reads_name = names.SPAN_NAME not in plan.exclude
         self.reads_kind = names.SPAN_KIND not in plan.exclude
         self.reads_status = names.STATUS_CODE not in plan.exclude
         self.label_length = plan.label_value_length
         self.key = <uint8_t*>reallocated(NULL, 8 + (self.reader.count + 1) * (3 + MAX_VALUE))
         self.misses, self.by_raw, self.by_normal, self.merged = [], {}, {}, []
+
+    cdef int read_graph(self, tuple attributes, GraphRows graph) except -1:
+        """From now on rows hold what the service graph needs, and of each kind of span is read what is read of it."""
+        cdef uint8_t kind
+        self.graph = graph
+        for kind in range(LAST_KIND + 1):
+            read = {*range(self.key_values), *graph.reader.read_of(kind)}
+            self.readers[kind] = AttributeReader(attributes, read)
+        self.reader = self.readers[0]
+        return 0
 
     def __dealloc__(self):
         PyMem_RawFree(self.rows)
@@ -63,6 +73,8 @@ cdef class Walk:
         """Scratch is as before the first span; what is behind it, if it was not kept, was for nothing."""
         self.count = 0
         self.aged = 0
+        if self.graph is not None:
+            self.graph.empty()
         memset(&self.tally, 0, sizeof(Tally))
         if self.misses:
             self.misses, self.by_raw, self.by_normal = [], {}, {}
@@ -144,6 +156,8 @@ cdef class Walk:
         if context is None:
             context = self.contexts.of(self.first_field(c), self.merged)
         number = context.number
+        if self.graph is not None:
+            self.graph.context_place = -1
         self.unknown = not context.known
         while c.at < c.end:
             read_tag(&c, &tag)
@@ -171,15 +185,36 @@ cdef class Walk:
 
     cdef int span(self, Cursor c, object context, uint64_t number) except -1:
         cdef Span span
+        span.kind = 0
+        if not self.read_span(c, &span, False):
+            self.graph.links.count -= span.link_count
+            self.read_span(c, &span, True)
+        if self.mode == CHECK:
+            return self.check_values()
+        return self.add_row(&span, context, number)
+
+    cdef inline void choose(self, uint64_t kind) noexcept:
+        """The reader of that kind of span, with nothing found yet."""
+        self.reader = <AttributeReader>PyList_GET_ITEM(self.readers, defined(kind, LAST_KIND))
+        self.reader.clear()
+
+    cdef inline bint read_span(self, Cursor c, Span* span, bint knows_kind) except -1:
+        """False: the kind, on which it depends what is read, came behind attributes; it is to be read again."""
         cdef uint32_t tag
         cdef Cursor sub
-        memset(&span, 0, sizeof(Span))
+        cdef bint chosen = knows_kind
+        cdef uint64_t kind = span.kind
+        memset(span, 0, sizeof(Span))
         span.size = c.end - c.at
         span.name = Cursor(c.end, c.end)
-        self.reader.clear()
+        if knows_kind:
+            self.choose(kind)
         while c.at < c.end:
             read_tag(&c, &tag)
             if tag == 0x4A:
+                if not chosen:
+                    chosen, kind = True, span.kind
+                    self.choose(kind)
                 read_delimited(&c, &sub)
                 self.reader.attribute(sub, self.merged)
             elif tag == 0x0A:
@@ -188,6 +223,10 @@ cdef class Walk:
             elif tag == 0x12:
                 read_delimited(&c, &sub)
                 span.span_id = valid_id(sub, SPAN_ID_BYTES)
+            elif tag == 0x22:
+                read_delimited(&c, &sub)
+                span.parent_id = valid_id(sub, SPAN_ID_BYTES)
+                span.parent_fault = sub.end != sub.at and sub.end - sub.at != SPAN_ID_BYTES
             elif tag == 0x2A:
                 read_delimited(&c, &span.name)
             elif tag == 0x30:
@@ -199,15 +238,20 @@ cdef class Walk:
             elif tag == 0x7A:
                 read_delimited(&c, &sub)
                 read_status(sub, &span.status)
+            elif tag == 0x6A and self.graph is not None:
+                read_delimited(&c, &sub)
+                span.link_count += self.graph.links.add(sub)
             else:
                 skip(&c, tag)
-        if self.mode == CHECK:
-            return self.check_values()
-        return self.add_row(&span, context, number)
+        if not chosen:
+            self.choose(span.kind)
+        return not chosen or knows_kind or kind == span.kind
 
     cdef int check_values(self) except -1:
         """Arrays and maps, of which other values have no faults."""
         cdef uint32_t i
+        if self.graph is not None:
+            self.graph.links.count = 0
         for i in range(self.reader.count):
             if self.reader.values[i].kind == ARRAY or self.reader.values[i].kind == MAP:
                 label_text(&self.reader.values[i], self.label_length, self.merged)
@@ -223,14 +267,13 @@ cdef class Walk:
         row.trace_id = span.trace_id if span.span_id is not NULL else NULL
         row.span_id = span.span_id
         row.end = span.end
-        self.tally.unknown_service += self.unknown
-        self.tally.invalid_id += row.trace_id is NULL
         row.size = <uint32_t>span.size
         row.timed = span.start != 0 and span.end != 0
         row.duration = span.end - span.start if span.end >= span.start else 0
-        self.tally.no_time += not row.timed
-        self.tally.negative_duration += row.timed and span.end < span.start
-        self.tally.unknown_enum += kind != <uint32_t>span.kind or status != <uint32_t>span.status
+        tell(&self.tally, row, span, self.unknown)
+        if self.graph is not None:
+            row.start, row.failed = span.start, status == LAST_STATUS
+            self.graph.add(row, self.count, span, context, kind, self.reader, self.merged)
         if not self.reads_kind:
             kind = 0
         if not self.reads_status:
@@ -246,8 +289,10 @@ cdef class Walk:
 
     cdef inline Row* next_row(self) except NULL:
         if self.count == self.room:
-            self.rows = <Row*>reallocated(self.rows, (self.room * 2 + 512) * sizeof(Row))
-            self.room = self.room * 2 + 512
+            self.rows = <Row*>reallocated(self.rows, (self.room * 2 + 256) * sizeof(Row))
+            self.room = self.room * 2 + 256
+            if self.graph is not None:
+                self.graph.grow(self.room)
         return self.rows + self.count
 
     cdef inline void make_key(self, uint64_t head, Cursor* name) noexcept:
@@ -257,7 +302,7 @@ cdef class Walk:
         memcpy(self.key, &head, 8)
         self.key_kept = True
         at = self.put_text(at, name.at, name.end - name.at if self.reads_name else 0)
-        for i in range(self.reader.count):
+        for i in range(self.key_values):
             at = self.put_value(at, &self.reader.values[i])
         self.key_size = at - self.key
 
@@ -305,7 +350,7 @@ cdef class Walk:
         miss.name = text or names.UNKNOWN_NAME
         miss.values = []
         marks = []
-        for i in range(self.reader.count):
+        for i in range(self.key_values):
             text, mark = label_text(&self.reader.values[i], self.label_length, self.merged)
             miss.values.append(text)
             marks.append(mark)

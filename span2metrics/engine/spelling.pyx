@@ -2,9 +2,10 @@
 #
 # Stored texts stay as they are, and so does the order of the series.  A page for a scraper that asks for such names walks
 # the pairs of each text; all others copy it.  Built-in labels keep their names, so that only what stands behind the
-# status is walked.
+# status is walked; of edges, which have none, everything.
 
 
+@cython.final
 cdef class Spellings:
     """Labels of a family that have another name for those who can read it; None stands for there being none."""
 
@@ -14,10 +15,11 @@ cdef class Spellings:
     cdef uint32_t count
     cdef size_t growth              # bytes that they add to a text at most
 
-    def __cinit__(self, list dimensions):
+    def __cinit__(self, list spelled):
+        """`spelled`: labels as they are stored, each with its other name."""
         cdef uint32_t i
-        self.count = len(dimensions)
-        self.texts = [text.encode() for d in dimensions for text in (d.label, quoted(d.utf8))]
+        self.count = len(spelled)
+        self.texts = [text.encode() for label, other in spelled for text in (label, quoted(other))]
         self.labels = <Piece*>reallocated(NULL, 2 * self.count * sizeof(Piece))
         self.quoted = self.labels + self.count
         for i in range(self.count):
@@ -59,5 +61,15 @@ cdef inline const char* past_value(const char* at, const char* end) noexcept nog
 cdef Spellings spellings_of(plan, shows):
     """Those of the family that shows calls, durations or sizes."""
     own = plan.duration_dimensions if shows == names.DURATION else plan.calls_dimensions
-    spelled = [d for d in (*plan.resource_labels, *plan.dimensions, *own) if d.utf8]
+    return spellings_or_none([(d.label, d.utf8) for d in (*plan.resource_labels, *plan.dimensions, *own) if d.utf8])
+
+
+cdef Spellings spellings_of_edges(graph):
+    """Those of the families whose series are edges."""
+    spelled = [d for d in graph.dimensions if d.utf8]
+    ends = (names.CLIENT_PREFIX, names.SERVER_PREFIX)
+    return spellings_or_none([(f"{end}{d.label}", f"{end}{d.utf8}") for d in spelled for end in ends])
+
+
+cdef Spellings spellings_or_none(list spelled):
     return Spellings(spelled) if spelled else None

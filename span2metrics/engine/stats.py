@@ -19,13 +19,15 @@ class Outcome:
 class Stats:
     """Plain numbers, counted since the engine was made unless said otherwise.
 
-    series                 family ("calls", "duration") → live series now
+    series                 family ("calls", "duration"; "edges" of the service graph) → live series now
     anomalies              `names.ANOMALIES` reason → spans
     truncated              label → values cut, once a span
     dropped                reason → spans
     raw_keys, raw_key_bytes, contexts   of the engine's caches, now
     targets                instances of services that are shown now
     forgotten_targets      those that made room for others
+    pending_edges          spans that wait for their partner now, and those kept for further ones
+    edges                  `names.EDGE_OUTCOMES` → what became of spans of the service graph; none where there is none
     """
 
     received: int
@@ -41,3 +43,5 @@ class Stats:
     contexts: int
     targets: int
     forgotten_targets: int
+    pending_edges: int
+    edges: Mapping[str, int]

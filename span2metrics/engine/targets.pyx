@@ -11,6 +11,7 @@ cdef enum:
     TARGET_COST = 300               # bytes beside a resource's and its target's: objects, dict entries; rounded up
 
 
+@cython.final
 cdef class Targets:
     cdef Memory by_bytes            # bytes of a resource → its target
     cdef dict fresh                 # the same, of a request that may yet turn out malformed
@@ -64,6 +65,7 @@ cdef class Targets:
         return 0
 
 
+@cython.final
 cdef class TargetView:
     """A family of targets as a dialect shows it."""
 
@@ -84,6 +86,7 @@ cdef class TargetView:
         return put(at, PyBytes_AS_STRING(target) + self.renamed, PyBytes_GET_SIZE(target) - self.renamed)
 
 
+@cython.final
 cdef class TargetPage:
     """All targets in the families of every dialect; no lines where there is no table of them."""
 

@@ -1,0 +1,206 @@
+# The numbers of the service graph: of edges, of halves that make none, of nodes.
+#
+# An edge is a series in several tables, born in all of them at once, so that its number is the same in each; a table
+# for each family that has durations or exemplars of its own.  Which halves make an edge is `pairing`'s business.
+#
+# Rules: semantics §2; the numbers in brackets are its.
+
+
+cdef enum:                  # places in names.EDGE_OUTCOMES
+    PAIRED
+    DATABASE_CALLED
+    VIRTUAL
+    UNPAIRED
+    DROPPED
+
+cdef enum:
+    KNOWN = 256             # edges at hand
+
+cdef struct Known:          # 0 is nobody, two of them nothing
+    uint64_t client         # number of the side
+    uint64_t server
+    uint32_t edge
+
+cdef struct End:            # what is counted of a half
+    const uint8_t* ids      # its trace id, its span id
+    uint64_t start          # nanoseconds since the epoch
+    uint64_t end
+    uint64_t state          # HalfState, lowest
+
+
+@cython.final
+cdef class Edges:
+    cdef object policy
+    cdef Keys pairs                 # numbers of two sides → edge …
+    cdef Known known[KNOWN]         # … and those at hand
+    cdef SeriesTable requests       # and the receiver's durations
+    cdef SeriesTable failures       # requests that failed
+    cdef SeriesTable clients        # the sender's durations
+    cdef SeriesTable latencies      # the time that messages took
+    cdef SeriesTable unpaired
+    cdef SeriesTable dropped
+    cdef SeriesTable services
+    cdef list tables                # all of them
+    cdef set known_services
+    cdef bint exemplars
+    cdef uint64_t wall_ns
+    cdef uint64_t outcomes[5]       # by place in names.EDGE_OUTCOMES
+
+    def __cinit__(self, policy, plan):
+        shown = replace(plan, bounds_ns=plan.graph.bounds_ns)
+        natives = Natives(plan, (SECOND,) if plan.histograms.native else ())
+        self.policy = policy
+        self.pairs = Keys(plan.raw_key_bytes // 8)
+        memset(self.known, 0, sizeof(self.known))
+        self.tables = [SeriesTable(shown, natives) for _ in range(7)]
+        self.requests, self.failures, self.clients, self.latencies = self.tables[:4]
+        self.unpaired, self.dropped, self.services = self.tables[4:]
+        self.known_services = set()
+        self.exemplars = plan.exemplars
+
+    cdef int add_views(self, Page page, graph) except -1:
+        tables = {
+            names.REQUEST: (SHOWS_CALLS, self.requests, self.clients),
+            names.REQUEST_FAILED: (SHOWS_CALLS, self.failures, None),
+            names.REQUEST_SERVER: (SHOWS_DURATION, self.requests, None),
+            names.REQUEST_CLIENT: (SHOWS_DURATION, self.clients, None),
+            names.REQUEST_MESSAGING: (SHOWS_DURATION, self.latencies, None),
+            names.CONNECTION_INFO: (SHOWS_ONE, self.requests, None),
+            names.SERVICE_INFO: (SHOWS_ONE, self.services, None),
+            names.UNPAIRED_SPANS: (SHOWS_CALLS, self.unpaired, None),
+            names.GRAPH_DROPPED: (SHOWS_CALLS, self.dropped, None),
+        }
+        cdef Spellings spellings = spellings_of_edges(graph)
+        of_edges = (self.requests, self.failures, self.clients, self.latencies)
+        for view in graph_views(graph):
+            shows, table, beside = tables[view.family]
+            shown = View(view, shows, table, beside, None)
+            spelled = View(view, shows, table, beside, spellings) if table in of_edges else shown
+            page.add(shown, spelled)
+        return 0
+
+    cdef dict became(self):
+        """What became of halves, by outcome."""
+        return {outcome: self.outcomes[i] for i, outcome in enumerate(names.EDGE_OUTCOMES)}
+
+    cdef int at(self, uint64_t wall_ns) except -1:
+        """From now on it is then."""
+        cdef SeriesTable table
+        self.wall_ns = wall_ns
+        for table in self.tables:
+            table.wall_ns = wall_ns
+        return 0
+
+    cdef int see(self, str service) except -1:
+        """The service has sent a span: it is a node, with edges or without."""
+        if service not in self.known_services:
+            self.known_services.add(service)
+            self.obtain(self.services, self.policy.service(service))
+        return 0
+
+    cdef inline uint32_t between(self, Side client, Side server) except? 0xFFFFFFFF:
+        """The edge between two sides, of which one may be None: nobody has seen it."""
+        cdef uint64_t key[2]
+        cdef Known* known
+        key[0] = client.number if client is not None else 0
+        key[1] = server.number if server is not None else 0
+        known = &self.known[(key[0] * 31 + key[1]) & (KNOWN - 1)]
+        if known.client != key[0] or known.server != key[1]:
+            known[0] = Known(key[0], key[1], self.by_key(key, client, server))
+        return known.edge
+
+    cdef uint32_t by_key(self, uint64_t* key, Side client, Side server) except? 0xFFFFFFFF:
+        cdef Entry* entry
+        cdef bint aged
+        cdef Target target
+        entry = self.pairs.find(<uint8_t*>key, 2 * sizeof(uint64_t), &aged)
+        if entry is not NULL:
+            target = entry.target
+        else:
+            target = Target(self.of(client, server), 0, 0)
+        if entry is NULL or aged:
+            self.pairs.put(<uint8_t*>key, 2 * sizeof(uint64_t), target)
+        return target.calls
+
+    cdef uint32_t of(self, Side client, Side server) except? 0xFFFFFFFF:
+        cdef uint32_t number
+        cdef bytes labels = self.policy.edge(client and client.named, server and server.named)
+        number = self.obtain(self.requests, labels)
+        self.obtain(self.failures, labels)
+        self.obtain(self.clients, labels)
+        self.obtain(self.latencies, labels)
+        return number
+
+    cdef uint32_t obtain(self, SeriesTable table, bytes labels) except? 0xFFFFFFFF:
+        return table.obtain(labels, 0, NO_STATUS)
+
+    cdef inline int count(self, uint32_t edge, End* client, End* server) except -1:
+        """One request.  The end that nobody has seen is NULL and not observed (7)."""
+        cdef uint64_t states = 0
+        self.requests.at(edge).calls += 1
+        if server is not NULL:
+            states |= server.state
+            if server.state & TIMED:
+                self.observe(self.requests, edge, server, lasted(server))
+        if client is not NULL:
+            states |= client.state
+            if client.state & TIMED:
+                self.observe(self.clients, edge, client, lasted(client))
+        return self.fail(edge, client, server) if states & FAILED else 0
+
+    cdef int fail(self, uint32_t edge, End* client, End* server) except -1:
+        cdef Series* series = self.failures.at(edge)
+        cdef Row row
+        series.calls += 1
+        if client is not NULL and self.told_by(client, &row):
+            self.failures.exemplars.offer(&series.exemplars, 0, &row)
+        if server is not NULL and self.told_by(server, &row):
+            self.failures.exemplars.offer(&series.exemplars, 0, &row)
+        return 0
+
+    cdef inline int observe(self, SeriesTable table, uint32_t edge, End* end, uint64_t duration) except -1:
+        cdef Row row
+        cdef bint shown = self.told_by(end, &row)
+        row.duration = duration
+        return table.observe(edge, &row, shown)
+
+    cdef inline bint told_by(self, End* end, Row* row) noexcept:
+        """A row of what an exemplar has of a half; whether it may be one."""
+        row.duration, row.end = lasted(end), end.end
+        row.trace_id, row.span_id = end.ids, end.ids + TRACE_ID_BYTES
+        return self.exemplars and end.state & TIMED != 0 and end.end <= self.wall_ns
+
+    cdef int give_up(self, Side side) except -1:
+        """Counts a half whose partner did not come."""
+        if side.unpaired == NO_SERIES:
+            side.unpaired = self.lost(self.unpaired, side, names.UNPAIRED_EXPIRED)
+        self.unpaired.at(side.unpaired).calls += 1
+        self.outcomes[UNPAIRED] += 1
+        return 0
+
+    cdef int refuse(self, Side side) except -1:
+        """Counts a half whose partner cannot be told."""
+        self.unpaired.at(self.lost(self.unpaired, side, names.UNPAIRED_PARENT)).calls += 1
+        self.outcomes[UNPAIRED] += 1
+        return 0
+
+    cdef int lose(self, Side side) except -1:
+        """Counts a half that had to go."""
+        if side.dropped == NO_SERIES:
+            side.dropped = self.lost(self.dropped, side, names.DROPPED_MAX_ITEMS)
+        self.dropped.at(side.dropped).calls += 1
+        self.outcomes[DROPPED] += 1
+        return 0
+
+    cdef uint32_t lost(self, SeriesTable table, Side side, reason) except? 0xFFFFFFFF:
+        """The series of a side's halves that make no edge."""
+        kind = None if table is self.dropped else side.kind
+        return self.obtain(table, self.policy.lost(side.named.service, kind, reason))
+
+
+cdef inline End end_of(Half* half, const uint64_t* ids) noexcept:
+    return End(<const uint8_t*>ids, half.start, half.end, half.since)
+
+
+cdef inline uint64_t lasted(End* end) noexcept:
+    return end.end - end.start if end.end >= end.start else 0
