@@ -11,7 +11,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import beside, engine, memory, overload, page, scraped, wire_to_page
+from tests.bench import (
+    beside,
+    calls_beside,
+    engine,
+    graph,
+    graph_daemon,
+    halves,
+    memory,
+    overload,
+    page,
+    scraped,
+    steady,
+    wire_to_page,
+)
 from tests.bench.table import Row, print_heading, print_row
 
 
@@ -21,6 +34,8 @@ def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]
     yield "engine, native histograms", engine.native_rows(rounds * 3)
     yield "engine, keys that were never seen", engine.unseen_rows(rounds)
     yield "engine, memory", memory.rows()
+    yield "graph", graph.rows(rounds * 3)
+    yield "graph, memory", halves.rows()
     yield "formats", engine.json_rows(rounds)
     yield "bodies", engine.gzip_rows(rounds)
     yield "rendering", engine.page_rows(rounds)
@@ -28,6 +43,9 @@ def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]
     yield "sizes", beside.rows(options.collector, options.collector_config, rounds)
     yield "ingest while scraped", scraped.rows(rounds)
     yield "overload", overload.rows(options.seconds)
+    yield "graph, steady", steady.rows(options.steady_seconds)
+    yield "graph, daemon", graph_daemon.rows(rounds)
+    yield "graph, wire", calls_beside.rows(options.collector, options.collector_config, rounds)
     if options.load:
         yield "wire", wire_to_page.rows(options.load, options.collector, options.collector_config, rounds)
 
@@ -37,6 +55,7 @@ def parsed() -> argparse.Namespace:
     add = parser.add_argument
     add("--rounds", type=int, default=3, help="rounds of each measurement; the median counts")
     add("--seconds", type=float, default=30, help="how long each overload lasts")
+    add("--steady-seconds", type=float, default=60, help="how long calls come at a steady rate")
     add("--only", help="sections whose title holds this text")
     add("--load", type=Path, help="script of the load generator; without it the wire is not measured")
     add("--collector", type=Path, help="binary of the collector to compare with")

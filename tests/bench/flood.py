@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 import aiohttp
 import grpc
@@ -27,19 +28,18 @@ DETAILS = "grpc-status-details-bin"
 #: Seconds before a refused sender comes back: as short as the daemon will ever see from a client.
 BACKOFF = 0.05
 
-Send = Callable[[], Coroutine[None, None, str]]
+#: Sends a body; says what became of it.
+Send = Callable[[bytes], Coroutine[None, None, str]]
 Run = Callable[[Send], Coroutine[None, None, None]]
 
 
-async def grpc_connection(
-    options: argparse.Namespace, body: bytes, run: Callable[[Send], Coroutine[None, None, None]]
-) -> None:
+async def grpc_connection(options: argparse.Namespace, run: Run) -> None:
     """One connection of its own, over OTLP/gRPC."""
     own = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(options.endpoint, options=own) as channel:
         call = channel.unary_unary(EXPORT)
 
-        async def send() -> str:
+        async def send(body: bytes) -> str:
             try:
                 await call(body, timeout=options.patience, wait_for_ready=True)
             except grpc.aio.AioRpcError as error:
@@ -56,15 +56,13 @@ def grpc_outcome(error: grpc.aio.AioRpcError) -> str:
     return "refused" if retryable else f"other: {error.code().name} {error.details()}"
 
 
-async def http_connection(
-    options: argparse.Namespace, body: bytes, run: Callable[[Send], Coroutine[None, None, None]]
-) -> None:
+async def http_connection(options: argparse.Namespace, run: Run) -> None:
     """One connection of its own, over OTLP/HTTP."""
     headers = {"Content-Type": "application/x-protobuf"}
     patience = aiohttp.ClientTimeout(total=options.patience)
     async with aiohttp.ClientSession(f"http://{options.endpoint}", timeout=patience, headers=headers) as session:
 
-        async def send() -> str:
+        async def send(body: bytes) -> str:
             try:
                 async with session.post("/v1/traces", data=body) as response:
                     await response.read()
@@ -84,20 +82,23 @@ def http_outcome(response: aiohttp.ClientResponse) -> str:
     return "refused" if retryable else f"other: {response.status}"
 
 
+CONNECTIONS = {"grpc": grpc_connection, "http": http_connection}
+
+
 async def flood(options: argparse.Namespace) -> Counter[str]:
     bodies = Builder(Shape(spans=options.spans), seed=options.seed).requests(8)
     counts: Counter[str] = Counter()
     end = time.monotonic() + options.seconds
 
-    async def run(send: Send) -> None:
+    async def run(body: bytes, send: Send) -> None:
         while time.monotonic() < end:
-            outcome = await send()
+            outcome = await send(body)
             counts[outcome] += 1
             if outcome != "acknowledged":
                 await asyncio.sleep(BACKOFF)
 
-    connection = grpc_connection if options.transport == "grpc" else http_connection
-    tasks = [connection(options, bodies[n % len(bodies)], run) for n in range(options.connections)]
+    connection = CONNECTIONS[options.transport]
+    tasks = [connection(options, partial(run, bodies[n % len(bodies)])) for n in range(options.connections)]
     await asyncio.gather(*tasks)
     return counts
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.bench.cgroup import memory_limit
+from tests.bench.samples import total
 from tests.bench.servers import Server, daemon, fetch
 from tests.bench.table import Row
 
@@ -106,9 +107,7 @@ def settled_calls(server: Server) -> float:
 
 
 def calls(server: Server) -> float:
-    page = fetch(server.metrics, "/metrics")[1].decode()
-    lines = (line for line in page.splitlines() if line.startswith("traces_span_metrics_calls_total{"))
-    return sum(float(line.rpartition(" ")[2]) for line in lines)
+    return total(fetch(server.metrics, "/metrics")[1].decode(), "traces_span_metrics_calls_total")
 
 
 def peak_mib(pid: int) -> float:
