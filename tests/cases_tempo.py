@@ -10,12 +10,8 @@ The query strings are facts of these places; Grafana's variables stand in them a
   (`buildMetricsQuery`: the query of a link that has none) and the example in `docs/sources/datasources/tempo/`;
 - the health of a service: grafana/mcp-grafana, its service health tool.
 
-Left out are the queries of `traces_service_graph_*`, which this daemon does not have yet: of the node graph
-(`sum by (client, server) (rate(M[$__range]))` and `group by (client, connection_type, server) (M)` for M in
-`…_request_server_seconds_sum`, `…_request_total`, `…_request_failed_total`, `…_request_server_seconds_bucket`, each
-also by `client_service_namespace, server_service_namespace`), of its links (request rate, failed request rate,
-`histogram_quantile(0.9, …)` by `le, client, server`), the look for native ones (`/api/v1/series` of
-`…_request_server_seconds`), and the service health's dependencies.  Traces Drilldown asks Tempo in TraceQL, no
+What is asked about edges stands in `cases_service_graph`.  Left out are the service health's dependencies: they ask for
+edges with a label `service`, which those of Tempo do not have either.  Traces Drilldown asks Tempo in TraceQL, no
 Prometheus.  Grafana 9.0 asked for a label `span_status`, which Tempo has renamed to `status_code` since.
 """
 
