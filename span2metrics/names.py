@@ -239,6 +239,16 @@ ANOMALOUS_SPANS = SelfMetric(
 TRUNCATED_VALUES = SelfMetric(
     "span2metrics_truncated_values", "counter", "Label values that were cut, by label, once a span.", ("label",)
 )
+WEIGHTED_SPANS = SelfMetric(
+    "span2metrics_weighted_spans",
+    "counter",
+    "Spans that a sampler kept for others too, and that count for more than one.",
+)
+CAPPED_WEIGHTS = SelfMetric(
+    "span2metrics_capped_weights",
+    "counter",
+    "Spans that would have counted for more than sampling.max_weight, and count for that.",
+)
 POLICY_ERRORS = SelfMetric(
     "span2metrics_policy_errors",
     "counter",

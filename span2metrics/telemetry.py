@@ -161,6 +161,8 @@ def _of_engine(stats: Stats) -> Iterator[Metric]:
     yield _family(names.DROPPED_SPANS, _by_one(stats.dropped))
     yield _family(names.ANOMALOUS_SPANS, _by_one(anomalies))
     yield _family(names.TRUNCATED_VALUES, _by_one(stats.truncated))
+    yield _single(names.WEIGHTED_SPANS, stats.weighted)
+    yield _single(names.CAPPED_WEIGHTS, stats.capped_weights)
     yield _family(names.SERIES, _by_one(stats.series))
     yield _single(names.POLICY_ERRORS, stats.policy_errors)
     yield _single(names.BIRTHS, stats.births)

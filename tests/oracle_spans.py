@@ -115,6 +115,10 @@ class Place:
         self.size = len(span)
         self._resource = parse("Resource", *resource)
 
+    def value(self, key: str, source: Source) -> Any | None:
+        """The twin of an attribute's value, None where there is no such attribute."""
+        return _first((self.span if source is Source.SPAN else self._resource).attributes, key)
+
     def text(self, key: str, source: Source, faults: set[str]) -> str:
         if source is Source.SCOPE:
             scope = parse("InstrumentationScope", *self._scope)
@@ -122,7 +126,7 @@ class Place:
                 return decode(scope.name if key == "scope.name" else scope.version, faults)
             value = _first(scope.attributes, key)
         else:
-            value = _first((self.span if source is Source.SPAN else self._resource).attributes, key)
+            value = self.value(key, source)
         return "" if value is None else value_text(value, faults)
 
     def dimension(self, dimension: Dimension, faults: set[str]) -> str:

@@ -93,6 +93,7 @@ class Placed:
     span_id: bytes = b"\2" * 8
     parent_id: bytes = b""
     links: Sequence[tuple[bytes, bytes]] = ()
+    trace_state: str = ""
     start: int = START
     end: int | None = None
 
@@ -101,6 +102,7 @@ class Placed:
             trace_id=self.trace_id,
             span_id=self.span_id,
             parent_span_id=self.parent_id,
+            trace_state=self.trace_state,
             name=self.name,
             kind=self.kind,
             start_time_unix_nano=self.start,

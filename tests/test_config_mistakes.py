@@ -54,12 +54,12 @@ DOCUMENT = {
     ),
 }
 STRUCTURE = {
-    "not_a_mapping": seen(1, "", "expected a mapping (receivers, intake, web, metrics, limits, service_graph), found"),
+    "not_a_mapping": seen(
+        1, "", "expected a mapping (receivers, intake, web, metrics, sampling, limits, service_graph), found a list"
+    ),
     "unknown_key": seen(3, "metrics.buckts", "unknown key; did you mean `buckets`?"),
     "unknown_key_in_dimension": seen(4, f"{FIRST}.lable", "unknown key; did you mean `label`?"),
-    "unknown_section": seen(
-        2, "sampling", "unknown key; known: receivers, intake, web, metrics, limits, service_graph"
-    ),
+    "unknown_section": seen(2, "exporters", "unknown key; known: receivers, intake, web, metrics, sampling, limits"),
     "merge_key": unseen(2, "web.<<", "unknown key"),
     "key_twice": unseen(3, "web.telemetry_path", "stands twice in one mapping, first on line 2; keep one of them"),
     "section_is_a_list": seen(1, "web", "expected a mapping (listen_address, telemetry_path,"),
@@ -112,6 +112,14 @@ SCALARS = {
     "duration_without_unit": seen(4, AGE, "`300` has no unit; write for example 250ms, 10s, 15m or 30d"),
     "duration_out_of_bounds": unseen(4, AGE, "`60d` is out of bounds; write 1s to 24d; or null"),
     "duration_is_no_duration": seen(4, AGE, "`5 minutes` is not a duration; write a number and a unit"),
+    "max_weight_below_1": seen(3, "sampling.max_weight", "`0` is out of bounds; write 1 to 1000000000"),
+    "max_weight_not_whole": seen(2, "sampling.max_weight", "expected a whole number such as 8, found the number `2.5`"),
+    "weight_attribute_empty": seen(
+        2, "sampling.weight_attribute", "is no name; write the name of an attribute; or null"
+    ),
+    "weight_attribute_is_a_number": seen(
+        2, "sampling.weight_attribute", "expected the name of an attribute, found the number `0.25`"
+    ),
     "environment_missing": Mistake(
         [
             Told(2, f"{METRICS}.namespace", "SPAN2METRICS_TEST_ABSENT is not set; set it, or write"),

@@ -92,6 +92,8 @@ EVERY_SERIES = {
     "span2metrics_render_seconds_count": [("text",), ("openmetrics",), ("protobuf",)],
     "span2metrics_ingest_seconds_count": [()],
     "span2metrics_aggregated_spans_total": [()],
+    "span2metrics_weighted_spans_total": [()],
+    "span2metrics_capped_weights_total": [()],
     "span2metrics_intake_bytes": [()],
     "span2metrics_pending_edges": [()],
     "span2metrics_edges_total": [(outcome,) for outcome in names.EDGE_OUTCOMES],
@@ -246,6 +248,8 @@ def test_the_engines_numbers_are_shown() -> None:
         truncated={"span_name": 7},
         pending_edges=9,
         edges={"paired": 10, "dropped": 11},
+        weighted=6,
+        capped_weights=4,
     )
     telemetry = Telemetry(engine, version="1")
     shown = {
@@ -258,6 +262,8 @@ def test_the_engines_numbers_are_shown() -> None:
         "span2metrics_truncated_values_total": {("span_name",): 7},
         "span2metrics_pending_edges": {(): 9},
         "span2metrics_edges_total": {("paired",): 10, ("dropped",): 11},
+        "span2metrics_weighted_spans_total": {(): 6},
+        "span2metrics_capped_weights_total": {(): 4},
     }
     assert {name: samples(telemetry, name) for name in shown} == shown
 

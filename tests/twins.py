@@ -26,7 +26,7 @@ READ = {
     "InstrumentationScope": {"name", "version", "attributes*"},
     "Span": {
         *("trace_id", "span_id", "parent_span_id", "name", "kind", "start_time_unix_nano", "end_time_unix_nano"),
-        *("attributes*", "links*", "status"),
+        *("trace_state", "attributes*", "links*", "status"),
     },
     "Link": {"trace_id", "span_id"},
     "Status": {"code"},

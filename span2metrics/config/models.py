@@ -38,6 +38,7 @@ from span2metrics.config.kinds import (
     Whole,
 )
 from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Intake, Keepalive, Otlp, Receivers
+from span2metrics.config.sampling import Sampling
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
 from span2metrics.config.section import Entry, Section, setting
 from span2metrics.config.service_graph import ServiceGraph
@@ -62,6 +63,7 @@ __all__ = [
     "Otlp",
     "Receivers",
     "ResourceLabel",
+    "Sampling",
     "ServiceGraph",
     "Web",
 ]
@@ -262,6 +264,7 @@ class Config:
     intake: Intake = setting(Section(Intake), Intake(), "The queue between the receivers and the engine.")
     web: Web = setting(Section(Web), Web(), "The pages.")
     metrics: Metrics = setting(Section(Metrics), Metrics(), "The metrics made of spans.")
+    sampling: Sampling = setting(Section(Sampling), Sampling(), "For how many spans a sampled one counts.")
     limits: Limits = setting(Section(Limits), Limits(), "What keeps memory bounded.")
     service_graph: ServiceGraph = setting(
         Section(ServiceGraph),

@@ -36,6 +36,18 @@ cdef inline char* put_count(char* at, uint64_t number) noexcept nogil:
     return put(put_number(at, number), b"\n", 1)
 
 
+cdef extern from "Python.h":
+    char* PyOS_double_to_string(double number, char form, int precision, int flags, int* kind) except NULL
+
+
+cdef char* put_shortest(char* at, double number) except NULL:
+    """The shortest text that reads back as the same double: `4`, `2.5`, `1e+16`."""
+    cdef char* text = PyOS_double_to_string(number, c"r", 0, 0, NULL)
+    at = put(at, text, strlen(text))
+    PyMem_Free(text)
+    return at
+
+
 cdef class Buffer:
     """Bytes under construction.  Room is asked for once a series; writers then move a pointer of their own."""
 

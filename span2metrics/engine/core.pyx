@@ -10,6 +10,7 @@ One extension module in a few files, each textually included below and each one 
     keys        known raw keys, in two generations bounded in bytes
     series      the counters themselves, by rendered label text
     exemplars   the span that stands for a bucket
+    excess      what the weights of sampled spans add to counts
     native      the populated buckets of native histograms
     contexts    what a resource and a scope say of their spans
     targets     the instances that sent spans, and their page
@@ -17,6 +18,7 @@ One extension module in a few files, each textually included below and each one 
     halves      those that wait for their partner
     rows        what the walk makes of spans
     graph_rows  what the service graph needs of them
+    weights     how many spans a sampled one stands for
     spans       the walk over a request, into scratch rows
     edges       the numbers of the service graph
     pairing     the service graph: halves meet and are counted
@@ -37,13 +39,14 @@ cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Size
-from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
+from cpython.mem cimport PyMem_Free, PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.ref cimport PyObject, Py_XDECREF, Py_XINCREF
 from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.math cimport fabs, round as nearest
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport qsort
-from libc.string cimport memchr, memcmp, memcpy, memmove, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strlen
 
 import secrets
 import types
@@ -69,6 +72,7 @@ include "hashing.pyx"
 include "values.pyx"
 include "keys.pyx"
 include "exemplars.pyx"
+include "excess.pyx"
 include "native.pyx"
 include "series.pyx"
 include "contexts.pyx"
@@ -77,6 +81,7 @@ include "sides.pyx"
 include "halves.pyx"
 include "rows.pyx"
 include "graph_rows.pyx"
+include "weights.pyx"
 include "spans.pyx"
 include "buffer.pyx"
 include "spelling.pyx"
@@ -223,6 +228,8 @@ cdef class Engine:
                 self.durations.observe(target.durations, row, shown)
                 if shown and self.durations is not self.calls:
                     self.calls.exemplars.offer(&series.exemplars, 0, row)
+            if row.excess:
+                self.weigh(target, row)
             if target.notes:
                 self.take_note(target.notes)
             row += 1
@@ -232,7 +239,14 @@ cdef class Engine:
         self.tally.no_time += walk.tally.no_time
         self.tally.negative_duration += walk.tally.negative_duration
         self.tally.unknown_enum += walk.tally.unknown_enum
+        self.tally.weighted += walk.tally.weighted
+        self.tally.capped += walk.tally.capped
         return 0
+
+    cdef int weigh(self, Target* target, Row* row) except -1:
+        """Adds what a sampled span stands for besides itself."""
+        self.calls.weigh(target.calls, row.size, row.excess)
+        return self.durations.weigh_duration(target.durations, row.duration, row.excess) if row.timed else 0
 
     cdef uint32_t note_number(self, marked) except? 0xFFFFFFFF:
         number = self.note_numbers.get(marked)
@@ -291,6 +305,8 @@ cdef class Engine:
                 "invalid_utf8": self.invalid_utf8,
             },
             truncated=dict(self.truncated),
+            weighted=self.tally.weighted,
+            capped_weights=self.tally.capped,
             series=self.series(),
             births=self.births,
             policy_errors=self.policy_errors + (self.graph.policy_errors if self.graph is not None else 0),

@@ -40,6 +40,7 @@ cdef class View:
     cdef Piece created
     cdef Piece service              # what stands in place of the first `renamed` bytes of a series' labels
     cdef size_t renamed
+    cdef uint32_t excess            # of a counter: which of a series' sums it shows besides
     cdef double* uppers             # upper bounds of the buckets, in the unit
     cdef Piece* bounds              # `le="0.002"} `, …, `le="+Inf"} `
     cdef uint64_t unit              # nanoseconds
@@ -62,6 +63,7 @@ cdef class View:
         if view.service != names.SERVICE_NAME:
             self.service = self.piece(view.service)
             self.renamed = len(names.SERVICE_NAME)
+        self.excess = BYTES_EXCESS if shows == SHOWS_SIZE else CALLS_EXCESS
         self.unit = view.unit.nanoseconds
         self.scale = table.natives.of_unit(self.unit)
         self.decimals = len(str(self.unit)) - 1
@@ -183,10 +185,15 @@ cdef class Page:
         cdef Series* series = view.table.at(number)
         cdef char* at = buffer.reserve(2 * (view.line_room + series.size))
         cdef bint fresh = is_fresh(style, series.born)
+        cdef double excess = view.table.excess_of(number, view.excess)
         cdef Exemplar* exemplar = NULL
         if style.exemplars and view.shows == SHOWS_CALLS and not fresh:
             exemplar = view.exemplar(number)
-        at = put_number(self.put_sample(at, view, &view.sample, series), 0 if fresh else value)
+        at = self.put_sample(at, view, &view.sample, series)
+        if fresh or excess < 0:
+            at = put_number(at, 0 if fresh else value)
+        else:
+            at = put_shortest(at, <double>value + excess)
         at = put_end(at, exemplar, view.unit, view.decimals)
         if style.created:
             at = put_time(self.put_sample(at, view, &view.created, series), series.born)
@@ -196,11 +203,12 @@ cdef class Page:
         """Buckets, of which a native histogram has but the last, sum and count."""
         cdef SeriesTable table = view.table
         cdef uint64_t* words = table.histogram(series)
+        cdef Sum* excess = table.observed.of(series.histogram - 1)
         cdef Exemplar* exemplars[MOST_BUCKETS]
         cdef Piece* bounds = view.bounds + table.bound_count + 1 - table.bucket_count
         cdef bint fresh = is_fresh(style, words[BORN])
         cdef bint shown = style.exemplars and not fresh and series.exemplars != 0
-        cdef uint64_t count = 0
+        cdef Cumulated so_far = Cumulated(0, 0)
         cdef uint32_t i
         cdef char* start
         cdef char* at
@@ -212,14 +220,17 @@ cdef class Page:
         same = at - start                   # what all bucket lines begin with
         for i in range(table.bucket_count):
             if not fresh:
-                count += words[BUCKETS + i]
+                cumulate(&so_far, words, excess, i)
             if i:
                 at = put(at, start, same)
-            at = put_number(put_piece(at, &bounds[i]), count)
+            at = put_so_far(put_piece(at, &bounds[i]), &so_far, excess)
             at = put_end(at, exemplars[i] if shown else NULL, view.unit, view.decimals)
         at = self.put_sample(at, view, &view.sum, series)
-        at = put_count(at, 0) if fresh else put_sum(at, words[0], words[1], view.unit, view.decimals)
-        at = put_count(self.put_sample(at, view, &view.count, series), count)
+        if excess is NULL or fresh:
+            at = put_count(at, 0) if fresh else put_sum(at, words[0], words[1], view.unit, view.decimals)
+        else:
+            at = put(put_shortest(at, weighted_sum(words, excess, view.unit)), b"\n", 1)
+        at = put(put_so_far(self.put_sample(at, view, &view.count, series), &so_far, excess), b"\n", 1)
         if style.created:
             at = put_time(self.put_sample(at, view, &view.created, series), words[BORN])
         return buffer.written(at)
@@ -249,6 +260,10 @@ cdef class Page:
 cdef inline bint is_fresh(Style* style, uint64_t born) noexcept nogil:
     """Is what was born then still shown at 0?  Not if the clock was set back since: that must not hide it for long."""
     return style.wall_ns - born < style.zero_first
+
+
+cdef inline char* put_so_far(char* at, Cumulated* so_far, Sum* excess) except NULL:
+    return put_number(at, so_far.count) if excess is NULL else put_shortest(at, <double>so_far.count + so_far.more)
 
 
 cdef char* put_sum(char* at, uint64_t low, uint64_t high, uint64_t unit, int decimals) except NULL:

@@ -13,6 +13,8 @@ cdef enum:
     BUCKET_ROOM = 192           # of a bucket with its exemplar
     METRIC_ROOM = 512           # of a metric, its labels and buckets apart
 
+cdef double MOST_COUNT = 18446744073709549568.0     # the greatest double below 2^64
+
 
 cdef inline char* put_varint(char* at, uint64_t number) noexcept nogil:
     while number > 0x7F:
@@ -110,6 +112,17 @@ cdef double in_unit(uint64_t low, uint64_t high, uint64_t unit) except? -1:
     return ((<object>high << 64) + low) / unit
 
 
+cdef inline char* put_cumulated(char* at, Cumulated* so_far, Sum* excess) noexcept nogil:
+    """Count of a histogram or of a bucket; where it is weighted as a double, too, which overrides the nearest integer.
+
+    The integer is for readers that do not know the double, as Prometheus 2.42: of classic buckets they would read 0.
+    """
+    cdef double count = <double>so_far.count + so_far.more
+    if excess is NULL:
+        return put_field(at, 0x08, so_far.count)
+    return put_double(put_field(at, 0x08, <uint64_t>nearest(count) if count < MOST_COUNT else <uint64_t>-1), 0x21, count)
+
+
 cdef char* put_exemplar(char* at, char tag, Exemplar* exemplar, uint64_t unit) except NULL:
     cdef char body[EXEMPLAR_ROOM]
     cdef char digits[2 * TRACE_ID_BYTES]
@@ -194,7 +207,8 @@ cdef class MessagePage:
         cdef bint fresh = is_fresh(style, series.born)
         cdef Exemplar* exemplar = NULL
         cdef uint64_t value = series.calls if view.shows == SHOWS_CALLS else series.bytes
-        end = put_double(body, 0x09, 0 if fresh else <double>value)
+        cdef double excess = view.table.excess_of(number, view.excess)
+        end = put_double(body, 0x09, 0 if fresh else <double>value + max(excess, 0))
         if style.exemplars and view.shows == SHOWS_CALLS and not fresh:
             exemplar = view.exemplar(number)
         if exemplar is not NULL:
@@ -206,16 +220,21 @@ cdef class MessagePage:
         """Buckets, native ones too where there are any, sum and count."""
         cdef SeriesTable table = view.table
         cdef uint64_t* words = table.histogram(series)
+        cdef Sum* excess = table.observed.of(series.histogram - 1)
         cdef Buffer body = self.body
         cdef bint fresh = is_fresh(style, words[BORN])
         cdef bint shown = style.exemplars and not fresh and series.exemplars != 0
-        cdef uint64_t count = 0 if fresh else words[BUCKETS]
+        cdef Cumulated all = Cumulated(0, 0)
+        cdef double sum = 0
         cdef char* at
         body.used = 0
         if table.classic:
-            count = self.put_buckets(body, view, series, fresh, shown)
-        at = put_field(body.reserve(METRIC_ROOM), 0x08, count)
-        at = put_double(at, 0x11, 0 if fresh else in_unit(words[0], words[1], view.unit))
+            all = self.put_buckets(body, view, series, fresh, shown)
+        elif not fresh:
+            cumulate(&all, words, excess, 0)
+        if not fresh:
+            sum = in_unit(words[0], words[1], view.unit) if excess is NULL else weighted_sum(words, excess, view.unit)
+        at = put_double(put_cumulated(body.reserve(METRIC_ROOM), &all, excess), 0x11, sum)
         body.written(put_timestamp(at, 0x7A, words[BORN]))
         if table.natives.count:
             self.native.write(body, <Native*>words[table.blocks + view.scale], fresh)
@@ -223,27 +242,28 @@ cdef class MessagePage:
                 self.native.put_exemplars(body, table.exemplars, series.exemplars, view.unit)
         return metric.written(put_message(metric.reserve(body.used + 16), 0x3A, body.data, body.used))
 
-    cdef uint64_t put_buckets(self, Buffer body, View view, Series* series, bint fresh, bint shown) except? 1:
-        """Those of the bounds; returns the count of the last one."""
+    cdef Cumulated put_buckets(self, Buffer body, View view, Series* series, bint fresh, bint shown) except *:
+        """Those of the bounds; returns the last one's."""
         cdef SeriesTable table = view.table
         cdef uint64_t* words = table.histogram(series)
+        cdef Sum* excess = table.observed.of(series.histogram - 1)
         cdef Exemplar* exemplars[MOST_BUCKETS]
         cdef char bucket[BUCKET_ROOM]
         cdef char* at = body.reserve(table.bucket_count * BUCKET_ROOM)
         cdef char* end
-        cdef uint64_t count = 0
+        cdef Cumulated so_far = Cumulated(0, 0)
         cdef uint32_t i
         if shown:
             table.spread(exemplars, series.exemplars)
         for i in range(table.bucket_count):
             if not fresh:
-                count += words[BUCKETS + i]
-            end = put_double(put_field(bucket, 0x08, count), 0x11, view.uppers[i])
+                cumulate(&so_far, words, excess, i)
+            end = put_double(put_cumulated(bucket, &so_far, excess), 0x11, view.uppers[i])
             if shown and exemplars[i] is not NULL:
                 end = put_exemplar(end, 0x1A, exemplars[i], view.unit)
             at = put_message(at, 0x1A, bucket, end - bucket)
         body.written(at)
-        return count
+        return so_far
 
 
 def pieces(bytes head, Buffer metrics):

@@ -10,13 +10,14 @@ cdef extern from *:
 
 cdef enum:
     MOST_UNITS = 2          # as `Unit` has
-    FIRST_ROOM = 4          # buckets of a new block; doubled when it is full
+    FIRST_ROOM = 4          # buckets of a new block; doubled when it is full, so that sums behind them are aligned
 
-cdef struct Native:         # `room` counts of 64 bits follow, then as many indices, ascending
+cdef struct Native:         # `room` counts of 64 bits follow, then as many indices, ascending, and what `weighted` says
     uint64_t zero           # durations of 0
     uint16_t count          # buckets that are populated
     uint16_t room
-    uint32_t lowered        # how often the resolution was halved
+    uint16_t lowered        # how often the resolution was halved
+    uint16_t weighted       # 1: `room` + 1 sums follow, what weights add to the zero bucket and to the others
 
 cdef struct Scale:          # the buckets of a unit before any was lowered
     uint64_t unit           # nanoseconds
@@ -31,6 +32,11 @@ cdef inline uint64_t* counts_of(Native* native) noexcept nogil:
 
 cdef inline int16_t* indices_of(Native* native) noexcept nogil:
     return <int16_t*>(counts_of(native) + native.room)
+
+
+cdef inline Sum* excess_of(Native* native) noexcept nogil:
+    """Of the zero bucket, then of the others; there must be some."""
+    return <Sum*>(indices_of(native) + native.room)
 
 
 cdef inline int32_t halved(int32_t index, uint32_t times) noexcept nogil:
@@ -120,6 +126,20 @@ cdef class Natives:
         insert(native, at, lowered)
         return 0
 
+    cdef int weigh(self, uint64_t* blocks, uint64_t duration, double excess) except -1:
+        """A duration, which is observed, counts for more than one."""
+        cdef Native** block
+        cdef uint32_t i, place
+        for i in range(self.count):
+            block = <Native**>(blocks + i)
+            if not block[0].weighted:
+                block[0] = with_excess(block[0])
+            place = 0
+            if duration:
+                place = 1 + place_of(block[0], halved(index_of(&self.scales[i], duration), block[0].lowered))
+            add_to(&excess_of(block[0])[place], excess)
+        return 0
+
 
 cdef inline int32_t index_of(Scale* scale, uint64_t duration) noexcept nogil:
     """The bucket of a duration, which is not 0, at the first resolution."""
@@ -147,20 +167,32 @@ cdef inline uint32_t place_of(Native* native, int32_t index) noexcept nogil:
     return low
 
 
-cdef size_t size_of_native(size_t room) noexcept nogil:
-    return sizeof(Native) + room * (sizeof(uint64_t) + sizeof(int16_t))
+cdef size_t size_of_native(size_t room, bint weighted) noexcept nogil:
+    cdef size_t size = sizeof(Native) + room * (sizeof(uint64_t) + sizeof(int16_t))
+    return size + (room + 1) * sizeof(Sum) if weighted else size
 
 
 cdef Native* made() except NULL:
-    cdef Native* native = <Native*>reallocated(NULL, size_of_native(FIRST_ROOM))
-    native[0] = Native(0, 0, FIRST_ROOM, 0)
+    cdef Native* native = <Native*>reallocated(NULL, size_of_native(FIRST_ROOM, False))
+    native[0] = Native(0, 0, FIRST_ROOM, 0, 0)
+    return native
+
+
+cdef Native* with_excess(Native* native) except NULL:
+    """From now on it is weighted."""
+    native = <Native*>reallocated(native, size_of_native(native.room, True))
+    native.weighted = 1
+    memset(excess_of(native), 0, (native.room + 1) * sizeof(Sum))
     return native
 
 
 cdef Native* doubled(Native* native) except NULL:
     cdef size_t room = native.room
-    native = <Native*>reallocated(native, size_of_native(2 * room))
+    native = <Native*>reallocated(native, size_of_native(2 * room, native.weighted))
+    cdef Sum* excess = excess_of(native)
     native.room = 2 * room
+    if native.weighted:
+        memmove(excess_of(native), excess, (room + 1) * sizeof(Sum))
     memcpy(indices_of(native), counts_of(native) + room, room * sizeof(int16_t))
     return native
 
@@ -173,6 +205,9 @@ cdef void insert(Native* native, uint32_t at, int32_t index) noexcept nogil:
     memmove(counts + 1, counts, behind * sizeof(uint64_t))
     memmove(indices + 1, indices, behind * sizeof(int16_t))
     counts[0], indices[0] = 1, index
+    if native.weighted:
+        memmove(excess_of(native) + at + 2, excess_of(native) + at + 1, behind * sizeof(Sum))
+        memset(excess_of(native) + at + 1, 0, sizeof(Sum))
     native.count += 1
 
 
@@ -180,14 +215,19 @@ cdef void halve(Native* native) noexcept nogil:
     """Merges each two neighbours that are one bucket at half the resolution."""
     cdef uint64_t* counts = counts_of(native)
     cdef int16_t* indices = indices_of(native)
+    cdef Sum* excess = excess_of(native) + 1
     cdef uint32_t i, kept = 0
     cdef int32_t index
     for i in range(native.count):
         index = halved(indices[i], 1)
         if kept and indices[kept - 1] == index:
             counts[kept - 1] += counts[i]
+            if native.weighted:
+                merge_into(&excess[kept - 1], &excess[i])
         else:
             counts[kept], indices[kept] = counts[i], index
+            if native.weighted:
+                excess[kept] = excess[i]
             kept += 1
     native.count = kept
     native.lowered += 1

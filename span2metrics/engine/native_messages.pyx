@@ -2,7 +2,8 @@
 #
 # Buckets are told as spans of neighbours and as differences between their counts.  A gap of up to FILLED_GAP empty
 # buckets is filled with zeros, as client_golang does: a span of its own costs six bytes, an empty bucket two.  The zero
-# threshold tells Prometheus that a histogram is native, even one that is still shown at 0.
+# threshold tells Prometheus that a histogram is native, even one that is still shown at 0.  What is weighted is told in
+# doubles instead, each bucket by its own count.
 
 
 cdef enum:
@@ -14,6 +15,16 @@ cdef enum:
 
 cdef inline uint64_t zigzag(int64_t number) noexcept nogil:
     return (<uint64_t>number << 1) ^ <uint64_t>(number >> 63)
+
+
+cdef inline char* put_difference(char* at, uint64_t count, uint64_t before) noexcept nogil:
+    return put_varint(at, zigzag(<int64_t>(count - before)))
+
+
+cdef inline char* put_bare_double(char* at, double number) noexcept nogil:
+    """One of a packed field."""
+    memcpy(at, &number, sizeof(double))
+    return at + sizeof(double)
 
 
 cdef inline char* put_span(char* at, int32_t offset, uint32_t length) noexcept nogil:
@@ -34,14 +45,19 @@ cdef class NativeWriter:
         """Schema, zero bucket and buckets; a fresh one's are empty."""
         cdef char* at = out.reserve(NATIVE_ROOM)
         at = put_field(at, 0x28, zigzag(self.natives.schema - <int32_t>native.lowered))
-        at = put_field(put_double(at, 0x31, self.natives.zero_threshold), 0x38, 0 if fresh else native.zero)
+        at = put_double(at, 0x31, self.natives.zero_threshold)
+        if native.weighted:
+            at = put_double(at, 0x41, 0 if fresh else <double>native.zero + total_of(excess_of(native)))
+        else:
+            at = put_field(at, 0x38, 0 if fresh else native.zero)
         out.written(at)
         return 0 if fresh or native.count == 0 else self.put_buckets(out, native)
 
     cdef int put_buckets(self, Buffer out, Native* native) except -1:
-        """The spans, then the differences, packed."""
+        """The spans, then the differences or the counts, packed."""
         cdef uint64_t* counts = counts_of(native)
         cdef int16_t* indices = indices_of(native)
+        cdef Sum* excess = excess_of(native) + 1 if native.weighted else NULL
         cdef uint64_t before = 0
         cdef uint32_t i, length = 0
         cdef int32_t gap, offset = 0, next = 0
@@ -57,14 +73,17 @@ cdef class NativeWriter:
                 gap = 0
             length += gap + 1
             while gap:
-                delta = put_varint(delta, zigzag(<int64_t>(0 - before)))
+                delta = put_bare_double(delta, 0) if native.weighted else put_difference(delta, 0, before)
                 before = 0
                 gap -= 1
-            delta = put_varint(delta, zigzag(<int64_t>(counts[i] - before)))
+            if native.weighted:
+                delta = put_bare_double(delta, <double>counts[i] + total_of(&excess[i]))
+            else:
+                delta = put_difference(delta, counts[i], before)
             before, next = counts[i], indices[i] + 1
         out.written(put_span(at, offset, length))
         at = out.reserve(delta - start + NATIVE_ROOM)
-        return out.written(put_message(at, 0x6A, start, delta - start))
+        return out.written(put_message(at, 0x72 if native.weighted else 0x6A, start, delta - start))
 
     cdef int put_exemplars(self, Buffer out, Exemplars exemplars, uint32_t number, uint64_t unit) except -1:
         """All of a series', the earliest first."""

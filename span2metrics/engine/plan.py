@@ -189,6 +189,9 @@ class Plan:
     created                OpenMetrics pages say when each series began (`_created`)
     zero_first_ns          nanoseconds for which a series that is born is shown at 0; 0: not at all
     graph                  the service graph, None for none
+    tracestate             a sampled span's tracestate says how many spans it stands for
+    weight_attribute       what it says not an attribute does, as a probability; "": none
+    max_weight             spans that one may stand for, at least 1
     target_info            each instance of a service that sent spans has a series in `target_info`
     label_value_length     bytes of UTF-8 that a label value may have, the ellipsis of a cut one included
     raw_key_bytes          bytes that the engine's memory of known keys may take, of both generations together
@@ -213,6 +216,9 @@ class Plan:
     created: bool = False
     zero_first_ns: int = 0
     graph: Graph | None = Graph()
+    tracestate: bool = True
+    weight_attribute: str = ""
+    max_weight: int = 10_000
     target_info: bool = False
     label_value_length: int = 256
     raw_key_bytes: int = 64 << 20

@@ -86,7 +86,8 @@ class Policy:
     """Names series for a plan.
 
     `span_attributes`, `resource_attributes` and `scope_attributes` are what the core must read, in the order in which
-    it must pass the values; the service's name is the resource's first.  `split` says that calls and durations have
+    it must pass the values; the service's name is the resource's first.  `read_attributes` are those of a span and what
+    it is weighed by, which is at `weight_at` (-1: by none).  `split` says that calls and durations have
     labels of their own.  `labels` are all label names that may come from the traffic.
     """
 
@@ -105,6 +106,8 @@ class Policy:
         self._durations = self._compiled((*common, *plan.duration_dimensions))
         self.split = self._calls != self._durations
         self.span_attributes = tuple(self.attributes[Source.SPAN])
+        self.weight_at = self._place_of_weight(plan.weight_attribute)
+        self.read_attributes = tuple(self.attributes[Source.SPAN])
         for dimension in () if plan.graph is None else plan.graph.dimensions:
             list(self.places(dimension))
         self.resource_attributes = tuple(self.attributes[Source.RESOURCE])
@@ -128,6 +131,12 @@ class Policy:
                 if attribute not in known:
                     known.append(attribute)
                 yield Place(LISTS.index(source), known.index(attribute))
+
+    def _place_of_weight(self, attribute: str) -> int:
+        known = self.attributes[Source.SPAN]
+        if attribute and attribute not in known:
+            known.append(attribute)
+        return known.index(attribute) if attribute else -1
 
     def _label_names(self) -> tuple[str, ...]:
         built_in = (label for label in (names.SERVICE_NAME, names.SPAN_NAME) if label not in self._exclude)

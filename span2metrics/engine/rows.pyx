@@ -9,6 +9,7 @@ cdef enum:
 cdef struct Row:
     Entry* entry            # a known key; NULL: a miss
     uint64_t duration       # nanoseconds
+    double excess           # of its weight over one; 0: it stands for itself alone
     uint64_t end            # nanoseconds since the epoch
     const uint8_t* trace_id # NULL: the span has no ids that can be told
     const uint8_t* span_id
@@ -38,6 +39,8 @@ cdef struct Tally:          # spans of which something is odd
     uint64_t no_time
     uint64_t negative_duration
     uint64_t unknown_enum
+    uint64_t weighted       # stand for more than themselves
+    uint64_t capped         # say that they do for more than is believed
 
 cdef enum Mode:
     WHOLE                   # what is read is kept: the request may be one block
@@ -56,6 +59,7 @@ cdef struct Span:
     const uint8_t* parent_id
     bint parent_fault
     uint32_t link_count
+    Cursor tracestate       # NULL: there is none
 
 
 @cython.final
@@ -146,15 +150,6 @@ cdef inline uint8_t defined(uint64_t number, uint32_t last) noexcept:
     return <uint8_t>number if <uint32_t>number <= last else 0
 
 
-cdef inline void tell(Tally* tally, Row* row, Span* span, bint unknown_service) noexcept:
-    """Counts what is odd about a span; with `&`, as `and` would make objects of numbers."""
-    tally.unknown_service += unknown_service
-    tally.invalid_id += row.trace_id is NULL
-    tally.no_time += not row.timed
-    tally.negative_duration += <bint>row.timed & (span.end < span.start)
-    tally.unknown_enum += <uint32_t>span.kind > LAST_KIND or <uint32_t>span.status > LAST_STATUS
-
-
 cdef inline const uint8_t* valid_id(Cursor c, size_t size) noexcept:
     """Its bytes, if it is of the right length and not all zero."""
     cdef uint64_t low = 0, high = 0
@@ -174,3 +169,12 @@ cdef inline int read_status(Cursor c, uint64_t* code) except -1:
         else:
             skip(&c, tag)
     return 0
+
+
+cdef inline void tell(Tally* tally, Span* span, Row* row, bint unknown, uint8_t kind, uint8_t status) noexcept nogil:
+    """Counts what is odd about a span."""
+    tally.unknown_service += unknown
+    tally.invalid_id += row.trace_id is NULL
+    tally.no_time += not row.timed
+    tally.negative_duration += <bint>row.timed & (span.end < span.start)       # `and` would make objects of them
+    tally.unknown_enum += kind != <uint32_t>span.kind or status != <uint32_t>span.status

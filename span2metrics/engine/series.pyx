@@ -43,6 +43,8 @@ cdef class SeriesTable:
     cdef bint classic               # whether a histogram has a bucket for each, or one for all
     cdef uint32_t bucket_count
     cdef Natives natives
+    cdef Excesses counted           # by series: what weights add to calls and bytes …
+    cdef Excesses observed          # … and by histogram, from 0, to its sum and buckets
     cdef uint32_t blocks            # the word with the address of the first native block
     cdef uint32_t* order            # series in the order of their label texts …
     cdef uint32_t ordered           # … of which so many are in it
@@ -57,6 +59,8 @@ cdef class SeriesTable:
         self.natives = natives
         self.blocks = BUCKETS + self.bucket_count
         self.words = self.blocks + natives.count
+        self.counted = Excesses(BYTES_EXCESS + 1)
+        self.observed = Excesses(BUCKETS_EXCESS + self.bucket_count)
         self.bounds = <uint64_t*>reallocated(NULL, (self.bound_count + 1) * sizeof(uint64_t))
         for i in range(self.bound_count):
             self.bounds[i] = bounds_ns[i]
@@ -166,6 +170,26 @@ cdef class SeriesTable:
             self.exemplars.offer(&series.exemplars, bucket, row)
         return 0
 
+    cdef int weigh(self, uint32_t number, uint64_t size, double excess) except -1:
+        """A span of that size, which is counted, stands for more than itself."""
+        cdef Sum* sums = self.counted.obtain(number)
+        add_to(&sums[CALLS_EXCESS], excess)
+        add_to(&sums[BYTES_EXCESS], excess * <double>size)
+        return 0
+
+    cdef inline double excess_of(self, uint32_t number, uint32_t which) noexcept:
+        """Of its calls or bytes; -1: its spans stand for themselves alone."""
+        cdef Sum* sums = self.counted.of(number)
+        return -1 if sums is NULL else total_of(&sums[which])
+
+    cdef int weigh_duration(self, uint32_t number, uint64_t duration, double excess) except -1:
+        """The same of a duration, which is observed."""
+        cdef Series* series = self.at(number)
+        cdef Sum* sums = self.observed.obtain(series.histogram - 1)
+        add_to(&sums[SUM_EXCESS], excess * <double>duration)
+        add_to(&sums[BUCKETS_EXCESS + (self.bucket(duration) if self.classic else 0)], excess)
+        return self.natives.weigh(self.histogram(series) + self.blocks, duration, excess)
+
     cdef inline uint32_t bucket(self, uint64_t duration) noexcept:
         """The first bucket whose bound is not below the duration; the last one is +Inf."""
         cdef uint32_t low = 0, high = self.bound_count, middle
@@ -246,6 +270,23 @@ cdef class SeriesTable:
             else:
                 end = middle
         return low
+
+
+cdef struct Cumulated:      # a histogram's buckets up to one of them
+    uint64_t count
+    double more             # that weights add
+
+
+cdef inline void cumulate(Cumulated* so_far, uint64_t* words, Sum* excess, uint32_t bucket) noexcept nogil:
+    so_far.count += words[BUCKETS + bucket]
+    if excess is not NULL:
+        so_far.more += total_of(&excess[BUCKETS_EXCESS + bucket])
+
+
+cdef double weighted_sum(uint64_t* words, Sum* excess, uint64_t unit) noexcept nogil:
+    """A histogram's nanoseconds and what weights add to them, in the unit."""
+    cdef double high = <double>words[1] * 18446744073709551616.0        # 2^64
+    return (high + <double>words[0] + total_of(&excess[SUM_EXCESS])) / <double>unit
 
 
 cdef struct SortItem:

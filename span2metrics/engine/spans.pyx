@@ -14,31 +14,30 @@ cdef class Walk:
     cdef Targets targets    # None: nobody asks for them
     cdef Keys keys
     cdef object policy
+    cdef Weights weights
     cdef AttributeReader reader
     cdef list readers       # by kind of span; one for all where there is no service graph
     cdef bint reads_name, reads_kind, reads_status
-    cdef uint32_t label_length
+    cdef uint32_t label_length, key_values  # the latter: so many of what the reader finds are in the key
     cdef Row* rows
-    cdef size_t count, room
-    cdef size_t aged
+    cdef size_t count, room, aged
     cdef Tally tally
     cdef list misses
-    cdef dict by_raw
-    cdef dict by_normal
+    cdef dict by_raw, by_normal
     cdef list merged        # copies that cursors point into
     cdef Mode mode
     cdef object flush       # applies the block in scratch
     cdef bint unknown       # the service of the spans at hand
-    cdef uint8_t* key
+    cdef uint8_t* key       # of the span at hand
     cdef size_t key_size
     cdef bint key_kept      # no value of it is too long
-    cdef uint32_t key_values        # so many of what the reader finds are in the key
     cdef GraphRows graph            # None: there is no service graph
 
     def __cinit__(self, Contexts contexts, Targets targets, Keys keys, policy, plan):
         self.contexts, self.targets, self.keys, self.policy = contexts, targets, keys, policy
-        self.reader = AttributeReader(policy.span_attributes)
-        self.key_values = self.reader.count
+        self.weights = Weights(policy, plan)
+        self.reader = AttributeReader(policy.read_attributes)
+        self.key_values = len(policy.span_attributes)
         self.readers = [self.reader] * (LAST_KIND + 1)
         self.reads_name = names.SPAN_NAME not in plan.exclude
         self.reads_kind = names.SPAN_KIND not in plan.exclude
@@ -52,7 +51,7 @@ cdef class Walk:
         cdef uint8_t kind
         self.graph = graph
         for kind in range(LAST_KIND + 1):
-            read = {*range(self.key_values), *graph.reader.read_of(kind)}
+            read = {*range(len(self.policy.read_attributes)), *graph.reader.read_of(kind)}
             self.readers[kind] = AttributeReader(attributes, read)
         self.reader = self.readers[0]
         return 0
@@ -238,6 +237,8 @@ cdef class Walk:
             elif tag == 0x7A:
                 read_delimited(&c, &sub)
                 read_status(sub, &span.status)
+            elif tag == 0x1A:
+                read_delimited(&c, &span.tracestate)
             elif tag == 0x6A and self.graph is not None:
                 read_delimited(&c, &sub)
                 span.link_count += self.graph.links.add(sub)
@@ -268,9 +269,10 @@ cdef class Walk:
         row.span_id = span.span_id
         row.end = span.end
         row.size = <uint32_t>span.size
+        row.excess = self.weights.excess(span.tracestate, self.reader, &self.tally, self.merged)
         row.timed = span.start != 0 and span.end != 0
         row.duration = span.end - span.start if span.end >= span.start else 0
-        tell(&self.tally, row, span, self.unknown)
+        tell(&self.tally, span, row, self.unknown, kind, status)
         if self.graph is not None:
             row.start, row.failed = span.start, status == LAST_STATUS
             self.graph.add(row, self.count, span, context, kind, self.reader, self.merged)

@@ -22,6 +22,8 @@ class Stats:
     series                 family ("calls", "duration"; "edges" of the service graph) → live series now
     anomalies              `names.ANOMALIES` reason → spans
     truncated              label → values cut, once a span
+    weighted               spans that stand for more than themselves, and count as that
+    capped_weights         spans whose own word would make them stand for more than `Plan.max_weight`
     dropped                reason → spans
     raw_keys, raw_key_bytes, contexts   of the engine's caches, now
     targets                instances of services that are shown now
@@ -35,6 +37,8 @@ class Stats:
     dropped: Mapping[str, int]
     anomalies: Mapping[str, int]
     truncated: Mapping[str, int]
+    weighted: int
+    capped_weights: int
     series: Mapping[str, int]
     births: int
     policy_errors: int

@@ -1,7 +1,8 @@
 """Requests to measure with: seeded OTLP bodies like those that a fleet of instrumented services sends.
 
 About 455 bytes and 10 attributes a span; names, routes and services repeat, ids and threads do not.  `unseen` is
-the share of spans whose name nobody has seen before; `resources` how many pods (distinct resource bytes) a service has.
+the share of spans whose name nobody has seen before; `resources` how many pods (distinct resource bytes) a service has;
+`trace_state` is every span's.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Shape:
     resources: int = 1
     unseen: float = 0.0
     errors: float = 0.01
+    trace_state: str = ""
 
 
 class Builder:
@@ -102,6 +104,7 @@ class Builder:
             trace_id=rng.randbytes(16),
             span_id=rng.randbytes(8),
             parent_span_id=rng.randbytes(8),
+            trace_state=self.shape.trace_state,
             name=f"{method} {route}",
             kind=KINDS[name % len(KINDS)],
             start_time_unix_nano=start,
