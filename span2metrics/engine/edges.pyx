@@ -26,6 +26,7 @@ cdef struct End:            # what is counted of a half
     uint64_t start          # nanoseconds since the epoch
     uint64_t end
     uint64_t state          # HalfState, lowest
+    double excess           # of its weight over one
 
 
 @cython.final
@@ -146,7 +147,25 @@ cdef class Edges:
             states |= client.state
             if client.state & TIMED:
                 self.observe(self.clients, edge, client, lasted(client))
-        return self.fail(edge, client, server) if states & FAILED else 0
+        if states & FAILED:
+            self.fail(edge, client, server)
+        if states & WEIGHTED:
+            self.weigh(edge, client, server, states & FAILED != 0)
+        return 0
+
+    cdef int weigh(self, uint32_t edge, End* client, End* server, bint failed) except -1:
+        """A request that is counted stands for more than itself: its client's weight is its, where a client was seen."""
+        cdef double excess = client.excess if client is not NULL else server.excess
+        if excess == 0:
+            return 0
+        self.requests.weigh(edge, 0, excess)
+        if failed:
+            self.failures.weigh(edge, 0, excess)
+        if server is not NULL and server.state & TIMED:
+            self.requests.weigh_duration(edge, lasted(server), excess)
+        if client is not NULL and client.state & TIMED:
+            self.clients.weigh_duration(edge, lasted(client), excess)
+        return 0
 
     cdef int fail(self, uint32_t edge, End* client, End* server) except -1:
         cdef Series* series = self.failures.at(edge)
@@ -198,8 +217,8 @@ cdef class Edges:
         return self.obtain(table, self.policy.lost(side.named.service, kind, reason))
 
 
-cdef inline End end_of(Half* half, const uint64_t* ids) noexcept:
-    return End(<const uint8_t*>ids, half.start, half.end, half.since)
+cdef inline End end_of(Half* half, const uint64_t* ids, double excess) noexcept:
+    return End(<const uint8_t*>ids, half.start, half.end, half.since, excess)
 
 
 cdef inline uint64_t lasted(End* end) noexcept:

@@ -34,10 +34,11 @@ cdef enum:
     NO_HALF = 0
     LINE = 64               # bytes of a line of the cache
     AHEAD = 8               # records that are fetched before the first of them is needed
+    WEIGHTED = 0x8000       # of `since` too: stands for more than itself
     STATE_BITS = 16         # of `since`, the lowest: eight of HalfState, then the steps that a receiver was led …
     STATES = 0xFFFF
     STEP = 256              # … over internal spans
-    STEPS = 0xFF00
+    STEPS = 0x7F00
 
 cdef struct Half:
     uint64_t key[KEY_WORDS]     # where it is met
@@ -47,8 +48,9 @@ cdef struct Half:
     PyObject* side              # owned; NULL of forwards
     uint64_t hash               # of its key
 
-cdef struct Origin:             # of receivers and forwards
+cdef struct Origin:             # of receivers and forwards, and of those that are WEIGHTED
     uint64_t ids[KEY_WORDS]     # its own; a forward's span id is that of its parent
+    double excess               # of its weight over one
     uint32_t ring_before        # receivers of one key
     uint32_t ring_after
 

@@ -17,6 +17,7 @@ cdef enum:
 cdef struct Arrival:        # a half that is not kept yet
     Half half
     uint64_t ids[KEY_WORDS] # its own; a forward's span id is that of its parent
+    double excess           # of its weight over one
 
 
 @cython.final
@@ -133,6 +134,8 @@ cdef class Graph:
         arrival.half.start, arrival.half.end, arrival.half.hash = row.start, row.end, row.meets
         arrival.half.side = <PyObject*>side
         arrival.half.since = self.since | state | (FAILED if row.failed else 0) | (TIMED if row.timed else 0)
+        arrival.half.since |= WEIGHTED if row.excess else 0
+        arrival.excess = row.excess
 
     cdef inline int sender(self, Row* row, Side side) except -1:
         """A client's or producer's span, or an internal one that leads to such."""
@@ -140,7 +143,7 @@ cdef class Graph:
         cdef End end
         self.arrive(&arrival, row, side, SENDER)
         if side.database:                                                       # (3)
-            end = end_of(&arrival.half, arrival.ids)
+            end = end_of(&arrival.half, arrival.ids, arrival.excess)
             self.edges.outcomes[DATABASE_CALLED] += 1
             return self.edges.count(self.edges.between(side, None), &end, &end)
         if side.kind == INTERNAL:
@@ -157,6 +160,8 @@ cdef class Graph:
             return 0
         copy_key(arrival.half.key, arrival.ids)
         number = self.halves.add(&arrival.half)
+        if arrival.half.since & WEIGHTED:
+            self.halves.origin(number).excess = arrival.excess
         if arrival.half.since & FORWARD:
             arrival.ids[KEY_WORDS - 1] = 0
             if parent_id is not NULL:
@@ -204,6 +209,7 @@ cdef class Graph:
     cdef inline uint32_t keep(self, Arrival* arrival) except 0:
         cdef uint32_t number = self.halves.add(&arrival.half)
         copy_key(self.halves.origin(number).ids, arrival.ids)
+        self.halves.origin(number).excess = arrival.excess
         return number
 
     cdef inline int park(self, uint32_t number, uint32_t there) except -1:
@@ -330,10 +336,10 @@ cdef class Graph:
         """The end of a half that has met nobody."""
         cdef End known
         if gone.half.since & SENDER and side.named.peer:
-            known = end_of(&gone.half, gone.half.key)
+            known = end_of(&gone.half, gone.half.key, gone.excess)
             self.edges.count(self.edges.between(side, None), &known, NULL)
         elif gone.half.since & ROOT:
-            known = end_of(&gone.half, gone.ids)
+            known = end_of(&gone.half, gone.ids, gone.excess)
             self.edges.count(self.edges.between(None, side), NULL, &known)
         else:
             return self.edges.give_up(side)
@@ -345,19 +351,26 @@ cdef class Graph:
         cdef Arrival arrival
         arrival.half = self.halves.at(number)[0]
         memcpy(arrival.ids, self.halves.origin(number).ids, KEY_BYTES)
+        arrival.excess = self.excess_of(number)
         return arrival
+
+    cdef inline double excess_of(self, uint32_t number) noexcept:
+        return self.halves.origin(number).excess if self.halves.at(number).since & WEIGHTED else 0
 
     # --- counting -----------------------------------------------------------------------------------------------------
 
     cdef inline int pair(self, uint32_t number, Arrival* receiver) except -1:
         cdef Half* half = self.halves.at(number)
         cdef uint32_t edge = self.edges.between(<Side>half.side, <Side>receiver.half.side)
-        cdef End client = end_of(half, half.key), server = end_of(&receiver.half, receiver.ids)
+        cdef End client = end_of(half, half.key, self.excess_of(number))
+        cdef End server = end_of(&receiver.half, receiver.ids, receiver.excess)
         self.edges.outcomes[PAIRED] += 1
         self.edges.count(edge, &client, &server)
         if self.messaging and client.state & server.state & TIMED and server.start > client.end:
             if (<Side>half.side).kind == PRODUCER or (<Side>receiver.half.side).kind == CONSUMER:
                 self.edges.observe(self.edges.latencies, edge, &server, server.start - client.end)
+                if client.excess:
+                    self.edges.latencies.weigh_duration(edge, server.start - client.end, client.excess)
         self.halves.meet(number)
         return 0
 
