@@ -171,6 +171,21 @@ LABELS = [
         services=frozenset({"s" * 13 + "…"}),
     ),
     Case(
+        "a URL that is a label too is that label whole",
+        [CALL.but(attributes={"url.full": "http://host/a"}), ROOT.but(attributes={"url.full": "http://me/b"})],
+        {
+            edge("shop", "host", "virtual_node", client_url="http://host/a"): record(client=[5 * MS]),
+            edge("user", "shop", "virtual_node", server_url="http://me/b"): record(server=[7 * MS]),
+        },
+        Settings(dimensions=(Dimension("url", ("url.full",)),)),
+    ),
+    Case(
+        "a URL that names a database does so whole",
+        [CALL.but(attributes={"url.full": "http://host/a"})],
+        {edge("shop", "http://host/a", "database"): record(server=[5 * MS], client=[5 * MS])},
+        Settings(database_attributes=("url.full",)),
+    ),
+    Case(
         "quotes, line ends and NUL are part of a name",
         [CALL.but(service='a"b\\c\nd\0e'), SERVED.but(service="日本 😀")],
         {edge('a"b\\c\nd\0e', "日本 😀"): PAIR},

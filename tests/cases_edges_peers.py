@@ -202,6 +202,14 @@ CLIENTS = [
         )
         for url in _NO_HOST
     ),
+    *(
+        Case(
+            f"there is no host in the {kind} {url}",
+            [CALL.but(attributes={"url.full": url})],
+            unpaired={("shop", "client", "expired"): 1},
+        )
+        for kind, url in (("number", 7), ("list", ["http://host/"]), ("bytes", b"http://host/"))
+    ),
     Case(
         "a URL without a host is passed over",
         [CALL.but(attributes={"url.full": "/v1", "own": "far"})],

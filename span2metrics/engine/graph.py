@@ -14,7 +14,7 @@ from typing import NamedTuple
 from span2metrics import names
 from span2metrics.engine.plan import Dimension, Graph, Source
 from span2metrics.engine.policy import Context, Policy, pair
-from span2metrics.engine.text import cut
+from span2metrics.engine.text import cut, host_of
 
 PEER_SERVICE = "peer.service"
 SERVER_ADDRESS = "server.address"
@@ -47,7 +47,7 @@ class GraphPolicy:
 
     `span_attributes` is what the core must read of a span: those of `policy` first, then the graph's own.  Positions
     in it: `databases` (any tells a database), `database_servers`, `peers`, `span_dimensions`, `peer_service`, and
-    `url`, the one of which the host counts (-1: none).
+    `url`, the one of which only the host is read (-1: none, or the whole of it has another use).
     """
 
     def __init__(self, graph: Graph, policy: Policy, label_length: int) -> None:
@@ -59,9 +59,11 @@ class GraphPolicy:
         self.database_servers = self._positions(DATABASE_SERVERS)
         self.peers = self._positions(graph.peer_attributes)
         self.peer_service = self._positions((PEER_SERVICE,))[0]
-        self.url = self._attributes.index(URL) if URL in graph.peer_attributes else -1
         read = [at for dimension in graph.dimensions if Source.SPAN in dimension.sources for at in dimension.attributes]
         self.span_dimensions = self._positions(dict.fromkeys(read))
+        url = self._attributes.index(URL) if URL in graph.peer_attributes else -1
+        whole = URL in (*read, *graph.database_attributes)
+        self.url, self._whole_url = (-1, url) if whole else (url, -1)
         self.span_attributes = tuple(self._attributes)
 
     def _positions(self, attributes: Sequence[str] | dict[str, None]) -> tuple[int, ...]:
@@ -93,7 +95,8 @@ class GraphPolicy:
     def _peer(self, kind: int, values: Sequence[str]) -> str:
         if kind in (SERVER, CONSUMER):
             return values[self.peer_service]
-        return _first(values, self.peers)
+        texts = (host_of(values[at]) if at == self._whole_url else values[at] for at in self.peers)
+        return next(filter(None, texts), "")
 
     # --- label texts --------------------------------------------------------------------------------------------------
 

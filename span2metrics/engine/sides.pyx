@@ -213,7 +213,9 @@ cdef class SideReader:
 
     cdef int put(self, uint32_t number, Value* value, list merged) except -1:
         cdef Value shown
-        if value.kind == TEXT and <int>number == self.url:
+        if <int>number == self.url:
+            if value.kind != TEXT:
+                return 0
             shown = value[0]
             set_data(&shown, TEXT, host_of(Cursor(value.data, value.data + value.size)))
             if shown.kind == ABSENT:
