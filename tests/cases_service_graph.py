@@ -24,6 +24,7 @@ from span2metrics.demo.graph import Edge
 from span2metrics.engine.plan import Graph
 from tests import buckets
 from tests.cases_edges import edge
+from tests.cases_tempo import substituted
 from tests.oracle_edges import Settings
 from tests.oracle_families import SECOND, Record
 from tests.sent_graph import INCIDENT, modelled
@@ -67,10 +68,7 @@ class Query(NamedTuple):
 
 
 def filled(promql: str) -> str:
-    """With the variables' values, as Prometheus gets it."""
-    for name, value in VARIABLES.items():
-        promql = promql.replace(name, value)
-    return promql
+    return substituted(promql, VARIABLES)
 
 
 # --- the truth --------------------------------------------------------------------------------------------------------

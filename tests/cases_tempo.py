@@ -18,7 +18,7 @@ Prometheus.  Grafana 9.0 asked for a label `span_status`, which Tempo has rename
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from span2metrics.engine.plan import MS, TEMPO_BOUNDS_NS
@@ -62,11 +62,14 @@ class Query(NamedTuple):
 
     @property
     def sent(self) -> str:
-        """With the variables' values, as Prometheus gets it."""
-        promql = self.promql
-        for name, value in VARIABLES.items():
-            promql = promql.replace(name, value)
-        return promql
+        return substituted(self.promql, VARIABLES)
+
+
+def substituted(promql: str, variables: Mapping[str, str]) -> str:
+    """With the variables' values, as Prometheus gets it."""
+    for name, value in variables.items():
+        promql = promql.replace(name, value)
+    return promql
 
 
 def _rates(seconds: int, wanted: Wanted) -> Answer:

@@ -150,7 +150,7 @@ class WeightedOracle(Oracle):
         zero = sum((span.weight for span in spans if span.took == 0), Fraction())
         some = sorted((span for span in spans if span.took), key=lambda span: span.took or 0)
         for schema in range(self.plan.native_schema, -5, -1):
-            inside = groupby(some, key=lambda span, schema=schema: index(span.took, schema, unit_ns))  # type: ignore[misc]
+            inside = groupby(some, key=lambda span, schema=schema: index(span.took, schema, unit_ns))
             buckets = {i: sum((span.weight for span in of), Fraction()) for i, of in inside}
             if len(buckets) <= self.plan.native_max_buckets:
                 return NativeWeights(schema, zero, buckets)

@@ -104,6 +104,6 @@ def test_a_weight_that_is_no_whole_number_is_counted_as_a_fraction() -> None:
     feed(engine, [*feeding.calls, feeding.last])
     shown = read(page(engine, Format.TEXT, feeding.last), Format.TEXT)
     assert shown["traces_service_graph_request_total"] == {SHOP_STOCK: pytest.approx(4 / 3, rel=1e-12)}
-    buckets, total, count = shown["traces_service_graph_request_client_seconds"][SHOP_STOCK]  # type: ignore[misc]
+    buckets, total, count = shown["traces_service_graph_request_client_seconds"][SHOP_STOCK]
     assert (total, count) == (pytest.approx(5e-3 * 4 / 3, rel=1e-12), pytest.approx(4 / 3, rel=1e-12))
     assert set(buckets.values()) == {count}

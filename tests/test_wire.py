@@ -234,10 +234,17 @@ def rearranged(dice: random.Random, raw: bytes, message: Descriptor) -> bytes:
     return b"".join(pieces)
 
 
-def test_rearranged_fields_are_read_as_protobuf_reads_them() -> None:
+@pytest.mark.parametrize("plan", [PLAN, dataclasses.replace(PLAN, graph=None)], ids=["graph", "no graph"])
+def test_rearranged_fields_are_read_as_protobuf_reads_them(plan: Plan) -> None:
     dice = random.Random(4)
     for _ in range(2000):
-        assert judge(rearranged(dice, RICH, ExportTraceServiceRequest.DESCRIPTOR))
+        assert judge(rearranged(dice, RICH, ExportTraceServiceRequest.DESCRIPTOR), plan)
+
+
+@pytest.mark.parametrize("plan", [PLAN, dataclasses.replace(PLAN, graph=None)], ids=["graph", "no graph"])
+def test_a_kind_may_stand_behind_the_attributes_whatever_is_read_of_it(plan: Plan) -> None:
+    for kind in range(7):
+        assert judge(nameless(field(9, attribute(b"k", string(b"v"))), integer(6, kind)), plan)
 
 
 def test_the_rich_request_is_whole() -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from span2metrics import names
 from span2metrics.engine.plan import Dimension, Graph, Source
 from span2metrics.engine.policy import Context, Policy, pair
-from span2metrics.engine.text import cut, host_of
+from span2metrics.engine.text import cut
 
 PEER_SERVICE = "peer.service"
 SERVER_ADDRESS = "server.address"
@@ -47,7 +47,7 @@ class GraphPolicy:
 
     `span_attributes` is what the core must read of a span: those of `policy` first, then the graph's own.  Positions
     in it: `databases` (any tells a database), `database_servers`, `peers`, `span_dimensions`, `peer_service`, and
-    `url`, the one of which only the host is read (-1: none, or the whole of it has another use).
+    `url`, of which the host names a peer (-1: it names none); `url_whole` says that the whole of it has another use.
     """
 
     def __init__(self, graph: Graph, policy: Policy, label_length: int) -> None:
@@ -61,9 +61,8 @@ class GraphPolicy:
         self.peer_service = self._positions((PEER_SERVICE,))[0]
         read = [at for dimension in graph.dimensions if Source.SPAN in dimension.sources for at in dimension.attributes]
         self.span_dimensions = self._positions(dict.fromkeys(read))
-        url = self._attributes.index(URL) if URL in graph.peer_attributes else -1
-        whole = URL in (*read, *graph.database_attributes)
-        self.url, self._whole_url = (-1, url) if whole else (url, -1)
+        self.url = self._attributes.index(URL) if URL in graph.peer_attributes else -1
+        self.url_whole = URL in (*read, *graph.database_attributes)
         self.span_attributes = tuple(self._attributes)
 
     def _positions(self, attributes: Sequence[str] | dict[str, None]) -> tuple[int, ...]:
@@ -74,14 +73,14 @@ class GraphPolicy:
 
     # --- sides --------------------------------------------------------------------------------------------------------
 
-    def side(self, context: Context, kind: int, values: Sequence[str]) -> Named:
-        """Describes a span's half.  `values`: texts by `span_attributes`, "" for none; of `url.full` the host."""
+    def side(self, context: Context, kind: int, values: Sequence[str], host: str) -> Named:
+        """Describes a span's half.  `values`: texts by `span_attributes`, "" for none; `host`: that of its URL."""
         database = self._database(values) if kind == CLIENT else ""
         return Named(
             context.service,
             tuple(_text(dimension, places, context, values) for dimension, places in self._dimensions),
             database,
-            database or self._peer(kind, values),
+            database or self._peer(kind, values, host),
             kind in (PRODUCER, CONSUMER),
         )
 
@@ -92,11 +91,10 @@ class GraphPolicy:
         service, server, address, port = (values[at] for at in self.database_servers)
         return service or server or cut(_joined(address, port), self._label_length) or matched
 
-    def _peer(self, kind: int, values: Sequence[str]) -> str:
+    def _peer(self, kind: int, values: Sequence[str], host: str) -> str:
         if kind in (SERVER, CONSUMER):
             return values[self.peer_service]
-        texts = (host_of(values[at]) if at == self._whole_url else values[at] for at in self.peers)
-        return next(filter(None, texts), "")
+        return next(filter(None, (host if at == self.url else values[at] for at in self.peers)), "")
 
     # --- label texts --------------------------------------------------------------------------------------------------
 

@@ -41,8 +41,13 @@ cdef class GraphRows:
         self.sides.reset()
         self.reader.reset()
         self.links.count = self.senders.count = self.receivers.count = 0
-        self.contexts_seen, self.context_place = [], -1
+        self.contexts_seen = []
+        self.leave()
         return 0
+
+    cdef inline void leave(self) noexcept:
+        """The scope is over."""
+        self.context_place = -1
 
     cdef int grow(self, size_t room) except -1:
         """There may be so many rows."""

@@ -61,7 +61,6 @@ cdef struct Neighbours:         # in its list
 cdef struct Queue:
     uint32_t first
     uint32_t last
-    uint32_t count
 
 
 @cython.final
@@ -164,7 +163,6 @@ cdef class Halves:
         else:
             queue.first = number
         queue.last = number
-        queue.count += 1
 
     cdef inline void unlink(self, Queue* queue, uint32_t number) noexcept:
         cdef Neighbours beside = self.beside[number]
@@ -176,7 +174,6 @@ cdef class Halves:
             self.beside[beside.after].before = beside.before
         else:
             queue.last = beside.before
-        queue.count -= 1
 
     # --- into the cache before it is needed -------------------------------------------------------------------------
 

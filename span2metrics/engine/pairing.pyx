@@ -10,7 +10,7 @@
 
 cdef enum:
     MOST_STEPS = 64         # over internal spans; a longer way is a circle
-    ROWS = 16
+    ROWS = 16               # that are taken in passes
     SWEPT = 512             # halves that are over, looked at in one call beside those of its own spans
 
 
@@ -116,8 +116,8 @@ cdef class Graph:
         cdef uint8_t kind = key[8] & ~DATABASE
         if side is None:
             try:
-                texts = self.reader.texts(key, row.side_size, [])
-                named = self.policy.side(self.rows.contexts_seen[row.context], kind, texts)
+                texts, host = self.reader.texts(key, row.side_size, [])
+                named = self.policy.side(self.rows.contexts_seen[row.context], kind, texts, host)
             except Exception:
                 self.policy_errors += 1
                 return False
@@ -257,7 +257,7 @@ cdef class Graph:
         self.halves.make_room()
         number = self.found(half.key, <uint32_t>half.hash)
         while number and self.halves.at(number).since & FORWARD:
-            memcpy(half.key, self.halves.origin(number).ids, KEY_BYTES)
+            copy_key(half.key, self.halves.origin(number).ids)
             half.hash = key_hash(half.key)
             if half.since & STEPS == MOST_STEPS * STEP:
                 half.key[KEY_WORDS - 1] = 0
@@ -350,7 +350,7 @@ cdef class Graph:
         """A copy of what is kept; the side is borrowed."""
         cdef Arrival arrival
         arrival.half = self.halves.at(number)[0]
-        memcpy(arrival.ids, self.halves.origin(number).ids, KEY_BYTES)
+        copy_key(arrival.ids, self.halves.origin(number).ids)
         arrival.excess = self.excess_of(number)
         return arrival
 

@@ -2,10 +2,10 @@
 # from the span.  Spans that agree in those share a side, which is found by its key, as series are found by theirs.
 #
 # A key is made and looked up while a request is walked; who is not known then is born when all of the request is known
-# to be valid.  A key holds each value that is read of a kind of span, in the order in which they were sent: of a database's client what names the
-# database, of others what may name a peer, and the edge's dimensions.  What is not read is not in the key, so that a
-# server's clients, each with a port of its own, are one.  Spans that send the same in another order have a key of their
-# own and come to the same edge.
+# to be valid.  A key holds each value that is read of a kind of span, in the order in which they were sent: of a
+# database's client what names the database, of others what may name a peer, and the edge's dimensions.  What is not read
+# is not in the key, so that a server's clients, each with a port of its own, are one.  Spans that send the same in
+# another order have a key of their own and come to the same edge.
 
 
 cdef enum:
@@ -18,7 +18,7 @@ cdef enum:
     VALUE_HEAD = 3          # bytes of a value: number of the attribute, kind; then a number, or a length and a text
     DATABASE = 0x80
     MANY = 0xFFFFFFFF
-    RECENT = 256
+    RECENT = 256            # sides that are at hand
     RECENT_KEY = 128        # bytes of a key that is held at hand
     SIDE_COST = 600         # bytes of a side and its texts, more or less
 
@@ -142,7 +142,8 @@ cdef class SideReader:
     """Makes keys of what an AttributeReader found, and texts of keys."""
 
     cdef uint8_t* roles             # by the reader's list
-    cdef int url                    # position of `url.full` among the peers' attributes, -1: none
+    cdef int url                    # position of the attribute whose host names a peer, -1: none …
+    cdef bint url_whole             # … the whole of which is in a key
     cdef uint32_t count             # of the reader's attributes
     cdef uint32_t label_length
     cdef uint8_t* keys              # of this request, one behind the other
@@ -162,7 +163,7 @@ cdef class SideReader:
         ):
             for number in numbers:
                 self.roles[number] |= <uint8_t>role
-        self.url = policy.url
+        self.url, self.url_whole = policy.url, policy.url_whole
         self.label_length = label_length
 
     def __dealloc__(self):
@@ -213,7 +214,7 @@ cdef class SideReader:
 
     cdef int put(self, uint32_t number, Value* value, list merged) except -1:
         cdef Value shown
-        if <int>number == self.url:
+        if <int>number == self.url and not self.url_whole:
             if value.kind != TEXT:
                 return 0
             shown = value[0]
@@ -256,10 +257,11 @@ cdef class SideReader:
             self.keys = <uint8_t*>reallocated(self.keys, self.room)
         return self.keys + self.used
 
-    cdef list texts(self, const uint8_t* key, uint32_t size, list merged):
-        """The texts of a key's values by the reader's list, "" where the key has none."""
+    cdef tuple texts(self, const uint8_t* key, uint32_t size, list merged):
+        """The texts of a key's values by the reader's list, "" where the key has none; and the host of its URL."""
         cdef const uint8_t* end = key + size
         cdef list found = [""] * self.count
+        cdef str host = ""
         cdef Value value
         cdef uint32_t number = 0
         key += SIDE_HEAD
@@ -275,7 +277,11 @@ cdef class SideReader:
                 memcpy(&value.number, key, 8)
                 key += 8
             found[number] = label_text(&value, MAX_VALUE, merged)[0]      # was cut before
-        return found
+            if <int>number == self.url:
+                if self.url_whole and value.kind == TEXT:
+                    set_data(&value, TEXT, host_of(Cursor(value.data, value.data + value.size)))
+                host = label_text(&value, MAX_VALUE, merged)[0]
+        return found, host
 
 
 cdef inline uint8_t roles_of(uint8_t kind, uint8_t roles) noexcept nogil:

@@ -70,8 +70,7 @@ cdef class Walk:
 
     cdef int empty(self) except -1:
         """Scratch is as before the first span; what is behind it, if it was not kept, was for nothing."""
-        self.count = 0
-        self.aged = 0
+        self.count = self.aged = 0
         if self.graph is not None:
             self.graph.empty()
         memset(&self.tally, 0, sizeof(Tally))
@@ -156,7 +155,7 @@ cdef class Walk:
             context = self.contexts.of(self.first_field(c), self.merged)
         number = context.number
         if self.graph is not None:
-            self.graph.context_place = -1
+            self.graph.leave()
         self.unknown = not context.known
         while c.at < c.end:
             read_tag(&c, &tag)
@@ -185,35 +184,38 @@ cdef class Walk:
     cdef int span(self, Cursor c, object context, uint64_t number) except -1:
         cdef Span span
         span.kind = 0
-        if not self.read_span(c, &span, False):
+        if not self.read_span(c, &span, False):         # so there is a graph
             self.graph.links.count -= span.link_count
             self.read_span(c, &span, True)
         if self.mode == CHECK:
             return self.check_values()
         return self.add_row(&span, context, number)
 
-    cdef inline void choose(self, uint64_t kind) noexcept:
+    cdef inline AttributeReader reader_of(self, uint64_t kind):
+        return <AttributeReader>PyList_GET_ITEM(self.readers, defined(kind, LAST_KIND))
+
+    cdef inline int choose(self, uint64_t kind) except -1:
         """The reader of that kind of span, with nothing found yet."""
-        self.reader = <AttributeReader>PyList_GET_ITEM(self.readers, defined(kind, LAST_KIND))
+        self.reader = self.reader_of(kind)
         self.reader.clear()
+        return 0
 
     cdef inline bint read_span(self, Cursor c, Span* span, bint knows_kind) except -1:
-        """False: the kind, on which it depends what is read, came behind attributes; it is to be read again."""
+        """False: the kind came behind attributes, of which others are read then; it is to be read again."""
         cdef uint32_t tag
         cdef Cursor sub
         cdef bint chosen = knows_kind
-        cdef uint64_t kind = span.kind
+        if knows_kind:
+            self.choose(span.kind)
         memset(span, 0, sizeof(Span))
         span.size = c.end - c.at
         span.name = Cursor(c.end, c.end)
-        if knows_kind:
-            self.choose(kind)
         while c.at < c.end:
             read_tag(&c, &tag)
             if tag == 0x4A:
                 if not chosen:
-                    chosen, kind = True, span.kind
-                    self.choose(kind)
+                    chosen = True
+                    self.choose(span.kind)
                 read_delimited(&c, &sub)
                 self.reader.attribute(sub, self.merged)
             elif tag == 0x0A:
@@ -246,7 +248,7 @@ cdef class Walk:
                 skip(&c, tag)
         if not chosen:
             self.choose(span.kind)
-        return not chosen or knows_kind or kind == span.kind
+        return self.reader is self.reader_of(span.kind)
 
     cdef int check_values(self) except -1:
         """Arrays and maps, of which other values have no faults."""
@@ -266,8 +268,7 @@ cdef class Walk:
         cdef uint8_t kind = defined(span.kind, LAST_KIND)
         cdef uint8_t status = defined(span.status, LAST_STATUS)
         row.trace_id = span.trace_id if span.span_id is not NULL else NULL
-        row.span_id = span.span_id
-        row.end = span.end
+        row.span_id, row.end = span.span_id, span.end
         row.size = <uint32_t>span.size
         row.excess = self.weights.excess(span.tracestate, self.reader, &self.tally, self.merged)
         row.timed = span.start != 0 and span.end != 0
@@ -276,10 +277,8 @@ cdef class Walk:
         if self.graph is not None:
             row.start, row.failed = span.start, status == LAST_STATUS
             self.graph.add(row, self.count, span, context, kind, self.reader, self.merged)
-        if not self.reads_kind:
-            kind = 0
-        if not self.reads_status:
-            status = 0
+        kind = kind if self.reads_kind else 0
+        status = status if self.reads_status else 0
         self.make_key(number << 8 | kind << 4 | status, &span.name)
         row.entry = self.keys.find(self.key, self.key_size, &aged) if self.key_kept else NULL
         row.aged = aged

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 
 ELLIPSIS = "…"
 _ELLIPSIS_BYTES = len(ELLIPSIS.encode())
@@ -66,15 +65,3 @@ def bound_text(nanoseconds: int, unit: int) -> str:
     if point <= 6:
         return repr(value)
     return f"{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e+{point - 1:02d}"
-
-
-def host_of(url: str) -> str:
-    """The host of an absolute URL as it is written, without user and port (RFC 3986 §3.2); "" where there is none."""
-    scheme, _, rest = url.partition("://")
-    if not re.fullmatch("[a-zA-Z][a-zA-Z0-9+.-]*", scheme):
-        return ""
-    authority = re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
-    if authority.startswith("["):
-        inside, closed, _ = authority[1:].partition("]")
-        return inside if closed else ""
-    return authority.partition(":")[0]
