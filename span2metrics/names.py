@@ -76,6 +76,9 @@ OVERFLOW_LABEL = "otel_metric_overflow"
 #: Labels that the exposition formats keep for themselves.
 RESERVED_LABELS = frozenset({"le", "quantile", OVERFLOW_LABEL})
 
+#: In place of a service, an edge's end or a value for which there is no room.
+OTHER = "__other__"
+
 UNKNOWN_SERVICE = "unknown_service"
 UNKNOWN_NAME = "unknown"
 
@@ -133,6 +136,13 @@ UNPAIRED_SPANS = Family(
 GRAPH_DROPPED = Family(
     f"{GRAPH_PREFIX}_dropped_spans", "counter", "Spans that had to go before their partner could come."
 )
+#: Values of `limit` of overflowed_spans_total, after the keys of the configuration.
+LIMIT_SERVICES = "services"
+LIMIT_SERIES = "series"
+LIMIT_SERVICE_SERIES = "series_per_service"
+LIMIT_EDGES = "edges"
+LIMIT_VALUES = "max_values"
+
 #: In the order of a page.
 GRAPH_FAMILIES = (
     REQUEST,
@@ -255,6 +265,18 @@ POLICY_ERRORS = SelfMetric(
     "Series that could not be named, by a bug; their spans are in overflow series.",
 )
 SERIES = SelfMetric("span2metrics_series", "gauge", "Live series, by family.", ("family",))
+SERIES_LIMIT = SelfMetric("span2metrics_series_limit", "gauge", "Label sets that there may be; 0 is no limit.")
+LABEL_SETS = SelfMetric("span2metrics_label_sets", "gauge", "Label sets that count against the limits.")
+SERVICES = SelfMetric("span2metrics_services", "gauge", "Services that are told apart.")
+OVERFLOWED_SPANS = SelfMetric(
+    "span2metrics_overflowed_spans",
+    "counter",
+    "Spans that count in a series of many (overflow, __other__), by service and the limit that made it so.",
+    ("service_name", "limit"),
+)
+SERIES_EXPIRED = SelfMetric(
+    "span2metrics_series_expired", "counter", "Label sets removed because no span had come for metrics.expire_after."
+)
 RAW_KEYS = SelfMetric("span2metrics_raw_keys", "gauge", "Known keys of spans.")
 RAW_KEY_BYTES = SelfMetric("span2metrics_raw_key_bytes", "gauge", "Memory of the known keys.")
 CONTEXTS = SelfMetric("span2metrics_contexts", "gauge", "Known resources, told apart by the values that are read.")

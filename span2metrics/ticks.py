@@ -17,8 +17,6 @@ from span2metrics.intake import read_clock
 
 #: Seconds.  What is over shows at most so much later; an idle daemon wakes up four times a second.
 INTERVAL: Final = 0.25
-#: Nanoseconds; longer than anything may wait.
-FOR_EVER_NS: Final = 10**18
 
 
 class Ticks:
@@ -42,18 +40,17 @@ class Ticks:
         self._next = None
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
-        now = self._clock()
-        while loop.time() < end and self._expired(Now(now.wall_ns, now.mono_ns + FOR_EVER_NS)):
+        while loop.time() < end and self._done(self._engine.conclude):
             await asyncio.sleep(0)
 
     def _tick(self) -> None:
-        more = self._expired(self._clock())
+        more = self._done(self._engine.expire)
         self._next = asyncio.get_running_loop().call_later(0 if more else INTERVAL, self._tick)
 
-    def _expired(self, now: Now) -> bool:
+    def _done(self, step: Callable[[Now], bool]) -> bool:
         """Is there more?"""
         try:
-            return self._engine.expire(now)
+            return step(self._clock())
         except Exception as error:
             self._faults.report(error)
             return False

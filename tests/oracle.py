@@ -19,6 +19,7 @@ from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Sou
 from tests.oracle_edges import Edges
 from tests.oracle_graph_page import graph_shown
 from tests.oracle_halves import Settings
+from tests.oracle_limits import Limits
 from tests.oracle_page import (
     TEXTS,
     Histogram,
@@ -61,6 +62,7 @@ class Oracle:
         self._born: dict[tuple[str, Pairs], Now] = {}
         self._targets: set[Pairs] = set()
         self.edges = Edges(Settings.of(plan)) if plan.graph else None
+        self.limits = Limits(plan)
 
     def consume(self, request: bytes, now: Now = NOW) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
@@ -68,8 +70,12 @@ class Oracle:
         spans = [self._read(place) for place in places]
         parts = self.edges.read(places) if self.edges else []
         self._targets.update([self._target(place) for place in places] if self.plan.target_info else ())
-        for place, (calls, duration, took, faults, truncated) in zip(places, spans, strict=True):
+        services = [self._service(dict(span[0])) for span in spans]
+        for place, (*labels, took, faults, truncated), service in zip(places, spans, services, strict=True):
             self.received += 1
+            calls, duration = labels
+            if service:
+                calls, duration = self.limits.place(service, renamed(calls, service), renamed(duration, service), now)
             self._sizes[calls] += place.size
             self._calls[calls] += 1
             self.anomalies.update(faults)
@@ -86,9 +92,25 @@ class Oracle:
             self.edges.take(parts, now)
 
     def expire(self, now: Now) -> None:
-        """Lets go of the graph's halves that are overdue."""
+        """Lets go of the graph's halves that are overdue, and of series for which no span has come for long."""
         if self.edges:
             self.edges.expire(now)
+        for family, labels in self.limits.expire(now):
+            self._end(family, labels)
+        left = self._all_calls()
+        self._born = {(f, labels): born for (f, labels), born in self._born.items() if f != "calls" or labels in left}
+
+    def _end(self, family: str, labels: Pairs) -> None:
+        if family == "calls":
+            for counted in (self._calls, self._sizes, self._timed):
+                counted.pop(labels, None)
+        if family == "duration" or not self.limits.split:
+            self._durations.pop(labels, None)
+            self._born.pop(("duration", labels), None)
+
+    def _service(self, labels: dict[str, str]) -> str:
+        """The service that a span counts for; "" where no label tells."""
+        return self.limits.service(labels["service_name"]) if "service_name" in labels else ""
 
     def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str]]:
         faults: set[str] = set()
@@ -187,3 +209,7 @@ class Oracle:
     def _model(self) -> Model:
         counters = {"calls": self._all_calls(), "size": dict(self._sizes)}
         return Model(self.plan, counters, self._timed, self._durations, self._born, self._targets)
+
+
+def renamed(labels: Pairs, service: str) -> Pairs:
+    return tuple((label, service if label == "service_name" else text) for label, text in labels)

@@ -87,7 +87,16 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     assert dumped["metrics"]["unit"] == "s"
     assert dumped["web"]["max_scrapes"] == 8
     assert dumped["sampling"] == {"tracestate": True, "weight_attribute": None, "max_weight": 10000}
-    assert dumped["limits"] == {"label_value_length": 256, "raw_key_bytes": "64MiB", "targets": 10000}
+    assert dumped["limits"] == {
+        "services": 5000,
+        "series": 100_000,
+        "series_per_service": 2000,
+        "edges": 20_000,
+        "label_value_length": 256,
+        "raw_key_bytes": "64MiB",
+        "targets": 10_000,
+    }
+    assert dumped["metrics"]["expire_after"] == "15m"
     assert dumped["service_graph"] == {
         "enabled": True,
         "wait": "10s",

@@ -179,7 +179,12 @@ FAMILIES = {
     ),
 }
 DIMENSIONS = {
-    "dimension_is_text": seen(3, FIRST, "from), found the text `http.route`; write {name: …}"),
+    "edges_max_values": Mistake(
+        [Told(2, "service_graph.dimensions[0].max_values", "has no effect on edges; remove it, and set limits.edges")]
+    ),
+    "expire_after_without_unit": seen(2, "metrics.expire_after", "15m"),
+    "limits_negative": seen(2, "limits.series", "-1"),
+    "dimension_is_text": seen(3, FIRST, "max_values), found the text `http.route`; write {name: …}"),
     "dimension_without_attribute": seen(3, FIRST, "has neither `name` nor `coalesce`; say which attribute to read"),
     "dimension_with_name_and_coalesce": seen(3, FIRST, "has both `name` and `coalesce`; keep one of them"),
     "attribute_empty": seen(3, f"{FIRST}.name", "empty text is no name; write the name of an attribute"),

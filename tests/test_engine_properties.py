@@ -195,7 +195,7 @@ def test_a_key_outlives_the_generation_that_it_is_carried_over_from() -> None:
 
 
 def test_memory_of_keys_is_bounded_whatever_is_sent() -> None:
-    plan = Plan(raw_key_bytes=1 << 20, errors_zero=False, bounds_ns=())
+    plan = Plan(raw_key_bytes=1 << 20, errors_zero=False, bounds_ns=(), most_series=0, most_series_of_service=0)
     engine = Engine(plan)
     template = request([Placed(name="id-000000")] * 500)
     for first in range(0, 200_000, 500):

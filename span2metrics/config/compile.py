@@ -44,6 +44,11 @@ def compile_plan(config: Config) -> Plan:
         target_info=metrics.target_info,
         label_value_length=config.limits.label_value_length,
         raw_key_bytes=config.limits.raw_key_bytes,
+        expire_after_ns=metrics.expire_after or 0,
+        most_services=config.limits.services,
+        most_series=config.limits.series,
+        most_series_of_service=config.limits.series_per_service,
+        most_edges=config.limits.edges,
         most_targets=config.limits.targets,
     )
 
@@ -70,7 +75,8 @@ def _usual_bounds(dialects: tuple[Dialect, ...]) -> tuple[int, ...]:
 
 def _dimensions(entries: Iterable[Dimension], metrics: Metrics) -> tuple[plan.Dimension, ...]:
     return tuple(
-        plan.Dimension(label_of(e), e.attributes, sources_of(e), e.default, _utf8(e, metrics)) for e in entries
+        plan.Dimension(label_of(e), e.attributes, sources_of(e), e.default, _utf8(e, metrics), e.max_values)
+        for e in entries
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from span2metrics.config.forms import ATTRIBUTE, LABEL
-from span2metrics.config.kinds import Choice, Distinct, ListOf, Text
+from span2metrics.config.kinds import Choice, Distinct, ListOf, Text, Whole
 from span2metrics.config.section import Entry, setting
 from span2metrics.engine.plan import Source
 
@@ -41,6 +41,12 @@ class Dimension:
         (),
         "Where to look, in order: span, resource, scope. Without it, span and then resource (scope.name and "
         "scope.version: the scope).",
+    )
+    max_values: int = setting(
+        Whole(0, 1_000_000),
+        0,
+        "Values that it may have; 0: any number. Further ones are __other__, until others have left "
+        "(metrics.expire_after).",
     )
 
     @property

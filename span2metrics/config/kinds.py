@@ -273,18 +273,18 @@ def _bounded(value: N, low: N, high: N, form: Callable[[N], str | int], why: str
 
 
 class Or(Kind[T | None]):
-    """A value of the other kind, or a word (`auto`, or YAML's null) that stands for None."""
+    """A value of the other kind, or a word (`auto`, 0, or YAML's null) that stands for None."""
 
-    def __init__(self, kind: Kind[T], word: str | None) -> None:
+    def __init__(self, kind: Kind[T], word: str | int | None) -> None:
         self.kind, self.word = kind, word
 
     def read(self, value: Value) -> T | None:
-        if value.kind == "null" if self.word is None else value.text == self.word:
+        if value.kind == "null" if self.word is None else value.text == str(self.word):
             return None
         try:
             return self.kind.read(value)
         except ReadError as mistake:
-            raise ReadError(f"{mistake}; or {self.word or 'null'}") from None
+            raise ReadError(f"{mistake}; or {'null' if self.word is None else self.word}") from None
 
     def show(self, value: T | None) -> Plain:
         return self.word if value is None else self.kind.show(value)

@@ -18,8 +18,6 @@ from span2metrics.config.forms import (
     BOUND,
     DAY,
     DROPPED,
-    GIB,
-    KIB,
     MOST_BUCKETS,
     NAMESPACE,
     PAGE_PATH,
@@ -34,9 +32,9 @@ from span2metrics.config.kinds import (
     Nanoseconds,
     Number,
     Or,
-    Size,
     Whole,
 )
+from span2metrics.config.limits import Limits
 from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Intake, Keepalive, Otlp, Receivers
 from span2metrics.config.sampling import Sampling
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
@@ -223,6 +221,13 @@ class Metrics:
         "Show a new series at 0 for so long, so that increase() sees its first spans: two scrape intervals. null: show "
         "it as it is, because what is accepted should be in the next scrape.",
     )
+    expire_after: int | None = setting(
+        Or(Nanoseconds(NS_PER_SECOND, 30 * DAY * NS_PER_SECOND), 0),
+        ENGINE.expire_after_ns,
+        "Remove a series, or an edge, for which no span has come for so long; 0: never. It comes back from 0, with a "
+        "new start time. 15m, because rates over some minutes want their zeros and names that were used once should "
+        "go; longer than the rarest job whose series must not vanish.",
+    )
     target_info: bool = setting(
         Flag(),
         ENGINE.target_info,
@@ -230,29 +235,6 @@ class Metrics:
         "with service_name (tempo: service), service_namespace and service_instance_id to join on, whatever `exclude` "
         "says. "
         "Off, because span metrics add up a service's instances and few queries ask which there are.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    label_value_length: int = setting(
-        Size(16, KIB),
-        ENGINE.label_value_length,
-        "Bytes of UTF-8 that a label's value may have; a longer one is cut and ends in …. 256 holds any sensible "
-        "value; no value beyond 1KiB is ever kept.",
-    )
-    raw_key_bytes: int = setting(
-        Size(64 * KIB, 64 * GIB),
-        ENGINE.raw_key_bytes,
-        "Memory for the keys by which known spans are recognised; what is not used is forgotten first. 64MiB is "
-        "some 300,000 keys; with fewer, rare spans cost more time.",
-    )
-    targets: int = setting(
-        Whole(1, 1_000_000),
-        ENGINE.most_targets,
-        "Instances of services that target_info shows. Of more, the one whose spans are the longest ago goes until it "
-        "sends again, and span2metrics_forgotten_targets_total counts it, so that pods which come and go cannot fill "
-        "the memory. 10000 are some 3MiB.",
     )
 
 

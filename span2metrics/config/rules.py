@@ -41,6 +41,7 @@ def check(config: Config, reading: Reading) -> None:
         dimensions_have_attributes,
         scope_attributes_are_clear,
         defaults_fit,
+        edges_have_a_limit_of_their_own,
         labels_are_free,
         labels_are_unique,
     ):
@@ -160,6 +161,12 @@ def defaults_fit(config: Config, reading: Reading) -> None:
     for path, entry in _listed(config):
         if len(entry.default.encode()) > limit:
             reading.add(f"{path}.default", f"is longer than limits.label_value_length ({limit} bytes); shorten it")
+
+
+def edges_have_a_limit_of_their_own(config: Config, reading: Reading) -> None:
+    for number, entry in enumerate(config.service_graph.dimensions):
+        if entry.max_values:
+            reading.add(f"{OF_EDGES}[{number}].max_values", "has no effect on edges; remove it, and set limits.edges")
 
 
 def labels_are_free(config: Config, reading: Reading) -> None:

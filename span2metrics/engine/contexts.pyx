@@ -31,6 +31,7 @@ cdef class Memory:
 
     cdef int put(self, key, value, size_t size) except -1:
         if key in self.young:
+            self.young[key] = value
             return 0
         if self.size + size > self.limit:
             self.old = self.young
@@ -43,7 +44,8 @@ cdef class Memory:
 
 @cython.final
 cdef class Contexts:
-    cdef Memory by_bytes            # (bytes of resource, bytes of scope) → Context
+    cdef Services services
+    cdef Memory by_bytes            # (bytes of resource, bytes of scope) → Context, or as `held` has it
     cdef Memory by_values           # texts → Context
     cdef dict fresh_bytes
     cdef dict fresh_values
@@ -56,7 +58,8 @@ cdef class Contexts:
     cdef readonly bint reads_scope
     cdef uint32_t label_length
 
-    def __cinit__(self, policy, plan):
+    def __cinit__(self, policy, plan, Services services):
+        self.services = services
         self.by_bytes = Memory(plan.raw_key_bytes // 8)
         self.by_values = Memory(plan.raw_key_bytes // 8)
         self.fresh_bytes = {}
@@ -76,20 +79,38 @@ cdef class Contexts:
     cdef object of(self, Cursor scope, list merged):
         """The context of the resource and a scope's bytes.  Raises DecodeError where a value that is read is at fault."""
         cdef tuple key = (self.resource_bytes, scope.at[:scope.end - scope.at])
-        context = self.by_bytes.get(key)
-        if context is None:
-            context = self.fresh_bytes.get(key)
+        found = self.by_bytes.get(key)
+        if found is None:
+            found = self.fresh_bytes.get(key)
+        context = self.held(found)
         if context is None:
             context = self.read(scope, merged)
-            self.fresh_bytes[key] = context
+            room = context.room
+            found = context if room is not self.services.other else (self.service_name(), context)
+            self.fresh_bytes[key] = found
         elif key not in self.by_bytes.young:
-            self.fresh_bytes[key] = context         # old or fresh: keep it once more
+            self.fresh_bytes[key] = found           # old or fresh: keep it once more
         return context
+
+    cdef inline object held(self, found):
+        """The context that was kept for a resource, if its spans still count there; None: it is to be read again.
+
+        With that of a service for which there was no room the service's name is kept.
+        """
+        if type(found) is tuple:
+            return found[1] if self.services.turns_away(found[0]) else None
+        return found if found is not None and self.services.holds(found.room) else None
+
+    cdef str service_name(self):
+        return self.resource_read[0][0] or names.UNKNOWN_SERVICE
 
     cdef object read(self, Cursor scope, list merged):
         if self.resource_read is None:
             self.resource_read = self.resource_reader.resource(self.resource, self.label_length, merged)
         texts, marks = self.resource_read
+        room = self.services.of(self.service_name())
+        if room is self.services.other:
+            texts, marks = (names.OTHER, *texts[1:]), (0, *marks[1:])
         scope_texts, scope_marks = self.scope_reader.scope(scope, self.label_length, merged)
         values = (texts, scope_texts, marks, scope_marks)
         context = self.by_values.get(values)
@@ -98,6 +119,7 @@ cdef class Contexts:
         if context is None:
             number = self.next_number + len(self.fresh_values)
             context = Context(number, texts, scope_texts, marks, scope_marks)
+        context.room = room
         self.fresh_values[values] = context
         return context
 
@@ -105,8 +127,9 @@ cdef class Contexts:
         """How much there is to keep."""
         return PyDict_Size(self.fresh_bytes)
 
-    cdef int keep(self) except -1:
+    cdef int keep(self, uint32_t now) except -1:
         """The request was valid: what it brought is known from now on."""
+        self.services.keep(now)
         if self.fresh_values:
             self.next_number += len(self.fresh_values)
             for values, context in self.fresh_values.items():
@@ -128,7 +151,7 @@ cdef class Contexts:
             self.fresh_values = {}
         if self.fresh_bytes:
             self.fresh_bytes = {}
-        return 0
+        return self.services.forget()
 
     cdef size_t count(self):
         return len(self.by_values.young.keys() | self.by_values.old.keys())

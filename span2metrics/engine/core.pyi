@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from span2metrics.engine.plan import Escaping, Format, Now, Plan
-from span2metrics.engine.stats import Outcome, Stats
+from span2metrics.engine.stats import LabelSet, Outcome, Stats
 
 class Engine:
     """Spans in, exposition out.  Owns every series and pending edge.  Not safe for concurrent use.
@@ -21,7 +21,16 @@ class Engine:
         """
 
     def expire(self, now: Now) -> bool:
-        """Ends spans of the service graph that have waited long enough; a bounded part a call.  Is there more?"""
+        """Ends what nothing has come for: series, edges, spans of the service graph that waited long enough.
+
+        A bounded part a call.  Is there more?
+        """
+
+    def conclude(self, now: Now) -> bool:
+        """Nobody comes any more: ends all spans of the service graph that wait.
+
+        A bounded part a call.  Is there more?
+        """
 
     def render(self, format: Format, now: Now, escaping: Escaping = Escaping.UNDERSCORES) -> Iterator[bytes]:
         """Span families as chunks of about 256 KiB, without the format's trailer: the page's other families follow.
@@ -30,6 +39,12 @@ class Engine:
         protobuf give the caller its turns while a message grows.
         The list of series is the one at the first `next()`; numbers are those of the moment their chunk is made.
         Series may be consumed into between chunks.
+        """
+
+    def label_sets(self) -> Iterator[LabelSet]:
+        """The label sets that there are: of calls, of durations where those have other labels, and edges.
+
+        Spans may be consumed between two of them.
         """
 
     def stats(self) -> Stats:

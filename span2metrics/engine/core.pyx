@@ -62,8 +62,8 @@ from span2metrics.engine.graph import GraphPolicy
 from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.plan import Escaping, Format
-from span2metrics.engine.policy import Context, Policy, pair, quoted
-from span2metrics.engine.stats import Outcome, Stats
+from span2metrics.engine.policy import NO_NOTE, Context, Note, Policy, pair, quoted
+from span2metrics.engine.stats import LabelSet, Outcome, Stats
 from span2metrics.engine.text import base64_text, bound_text, cut, double_text
 from span2metrics.errors import DecodeError
 
@@ -74,7 +74,10 @@ include "keys.pyx"
 include "exemplars.pyx"
 include "excess.pyx"
 include "native.pyx"
+include "order.pyx"
 include "series.pyx"
+include "expiry.pyx"
+include "limits.pyx"
 include "contexts.pyx"
 include "targets.pyx"
 include "sides.pyx"
@@ -82,6 +85,9 @@ include "halves.pyx"
 include "rows.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
+include "notes.pyx"
+include "births.pyx"
+include "listing.pyx"
 include "spans.pyx"
 include "buffer.pyx"
 include "spelling.pyx"
@@ -102,6 +108,9 @@ cdef class Engine:
     cdef Keys keys
     cdef SeriesTable calls
     cdef SeriesTable durations          # the same table where both families have equal labels
+    cdef Services services
+    cdef Notes notes
+    cdef Births births
     cdef Walk walk
     cdef Graph graph                    # None: there is none
     cdef Page page
@@ -110,22 +119,21 @@ cdef class Engine:
     cdef bint exemplars
     cdef object now                     # of the request at hand
     cdef uint64_t aggregated
-    cdef uint64_t births
     cdef uint64_t policy_errors
-    cdef uint64_t invalid_utf8
-    cdef dict truncated                 # label → values cut
-    cdef list notes                     # (labels cut, bytes replaced) by a target's number; 0 is none
-    cdef dict note_numbers
 
     def __init__(self, plan):
         self.policy = Policy(plan)
-        self.contexts = Contexts(self.policy, plan)
+        self.services = Services(plan.most_services)
+        self.contexts = Contexts(self.policy, plan, self.services)
         self.targets = Targets(plan) if plan.target_info else None
         self.keys = Keys(plan.raw_key_bytes)
         natives = Natives(plan, units(plan) if plan.histograms.native else ())
         self.calls = SeriesTable(plan, natives)
+        self.calls.with_sizes = any([view.shows == names.SIZE for view in views(plan)])
         self.durations = SeriesTable(plan, natives) if self.policy.split else self.calls
-        self.walk = Walk(self.contexts, self.targets, self.keys, self.policy, plan)
+        self.notes = Notes(self.policy.labels)
+        self.births = Births(self.policy, plan, self.calls, self.durations, self.services, self.notes)
+        self.walk = Walk(self.contexts, self.targets, self.keys, self.births, self.policy, plan)
         self.page = Page(plan, self.policy.statuses, TargetPage(plan, self.targets))
         self.add_views(plan)
         self.message_page = MessagePage(self.page, natives)
@@ -134,8 +142,6 @@ cdef class Engine:
             self.graph.edges.add_views(self.page, plan.graph)
             self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars
-        self.truncated = dict.fromkeys(self.policy.labels, 0)
-        self.notes, self.note_numbers = [None], {None: 0}
 
     cdef int add_views(self, plan) except -1:
         cdef SeriesTable table
@@ -149,7 +155,7 @@ cdef class Engine:
     def consume(self, bytes request not None, now):
         cdef Walk walk = self.walk
         cdef uint64_t before = self.aggregated
-        self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
+        self.births.at(now)
         self.now = now
         try:
             walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request), self._apply_block)
@@ -160,11 +166,10 @@ cdef class Engine:
 
     cpdef int _apply_block(self) except -1:
         """Counts what is in scratch: all of a request, or a block of one that is known to be valid."""
-        named = [self.named(miss) for miss in self.walk.misses]
-        self.contexts.keep()
+        self.contexts.keep(self.calls.now)
         if self.targets is not None:
             self.targets.keep()
-        self.bear(named)
+        self.births.bear(self.walk.misses)
         self.apply()
         if self.graph is not None:
             self.apply_to_graph()
@@ -178,38 +183,6 @@ cdef class Engine:
             self.policy_errors += 1
         return 0
 
-    cdef object named(self, Miss miss):
-        """Label texts of a key that was never seen; the overflow series' where naming fails."""
-        if miss.known or miss.origin is not None:
-            return None
-        try:
-            return self.policy.name(miss.context, miss.name, miss.kind, miss.status, miss.values)
-        except Exception:
-            self.policy_errors += 1
-            return self.policy.overflow(miss.context, miss.kind, miss.status)
-
-    cdef int bear(self, list named) except -1:
-        """Gives each miss its series; nothing can fail here but memory."""
-        cdef Miss miss
-        for miss, texts in zip(self.walk.misses, named):
-            if miss.origin is not None:
-                miss.target = miss.origin.target
-            elif not miss.known:
-                self.births += 1
-                self.obtain(texts, &miss.target)
-            miss.target.notes = self.note_number(miss.marked)
-        return 0
-
-    cdef int obtain(self, texts, Target* target) except -1:
-        calls, durations, status_at, status, zero = texts
-        target.calls = self.calls.obtain(calls, status_at, status)
-        target.durations = target.calls
-        if self.durations is not self.calls:
-            target.durations = self.durations.obtain(durations, status_at, status)
-        if zero >= 0:
-            self.calls.sibling(target.calls, zero, names.ERROR)
-        return 0
-
     cdef int apply(self) except -1:
         """Counts the rows."""
         cdef Walk walk = self.walk
@@ -221,17 +194,21 @@ cdef class Engine:
         while row != end:
             target = &row.entry.target if row.entry is not NULL else &(<Miss>walk.misses[row.miss]).target
             series = self.calls.at(target.calls)
+            series.seen = self.calls.now
             series.calls += 1
-            series.bytes += row.size
+            if self.calls.with_sizes:
+                self.calls.bytes(target.calls)[0] += row.size
             if row.timed:
                 shown = self.exemplars and row.trace_id is not NULL and row.end <= self.calls.wall_ns
                 self.durations.observe(target.durations, row, shown)
                 if shown and self.durations is not self.calls:
                     self.calls.exemplars.offer(&series.exemplars, 0, row)
+            elif self.durations is not self.calls:
+                self.durations.at(target.durations).seen = self.calls.now
             if row.excess:
                 self.weigh(target, row)
             if target.notes:
-                self.take_note(target.notes)
+                self.notes.take(target.notes, self.services.owner(series))
             row += 1
         self.aggregated += walk.count
         self.tally.unknown_service += walk.tally.unknown_service
@@ -248,20 +225,6 @@ cdef class Engine:
         self.calls.weigh(target.calls, row.size, row.excess)
         return self.durations.weigh_duration(target.durations, row.duration, row.excess) if row.timed else 0
 
-    cdef uint32_t note_number(self, marked) except? 0xFFFFFFFF:
-        number = self.note_numbers.get(marked)
-        if number is None:
-            number = self.note_numbers[marked] = len(self.notes)
-            self.notes.append(marked)
-        return number
-
-    cdef int take_note(self, uint32_t number) except -1:
-        labels, replaced = self.notes[number]
-        for label in labels:
-            self.truncated[label] += 1
-        self.invalid_utf8 += replaced
-        return 0
-
     cdef int remember(self) except -1:
         """Keeps the keys of this request: those about to be forgotten, then the new ones, raw and normalised."""
         cdef Walk walk = self.walk
@@ -270,14 +233,14 @@ cdef class Engine:
         while walk.aged:
             if row.entry is not NULL and row.aged:
                 walk.aged -= 1
-                if self.keys.put(<uint8_t*>(row.entry + 1), row.entry.size, row.entry.target):
+                if self.keys.put(<uint8_t*>(row.entry + 1), row.entry.target.size, row.entry.target):
                     break           # the old generation made room; its entries are gone
             row += 1
         for miss in walk.misses:
             if miss.raw is not None:
                 self.keep_key(miss.raw, miss.target)
             if miss.origin is None and miss.normal != miss.raw:
-                miss.target.notes = self.note_number(miss.context_marked)
+                miss.target.notes = self.notes.marked(miss.target.notes, miss.context_marked)
                 self.keep_key(miss.normal, miss.target)
         return 0
 
@@ -286,10 +249,23 @@ cdef class Engine:
         return 0
 
     def expire(self, now):
-        return self.graph is not None and self.graph.expire(now)
+        cdef bint more
+        self.births.at(now)
+        more = self.births.expire()
+        return (self.graph is not None and self.graph.expire(now)) or more
+
+    def conclude(self, now):
+        return self.graph is not None and self.graph.conclude(now)
 
     def render(self, format, now, escaping=Escaping.UNDERSCORES):
         return (self.message_page if format is Format.PROTOBUF else self.page).chunks(format, now, escaping)
+
+    def label_sets(self):
+        yield from listing(self.calls, names.CALLS)
+        if self.durations is not self.calls:
+            yield from listing(self.durations, names.DURATION)
+        if self.graph is not None:
+            yield from listing(self.graph.edges.requests, names.EDGES)
 
     def stats(self):
         return Stats(
@@ -302,14 +278,19 @@ cdef class Engine:
                 "no_time": self.tally.no_time,
                 "negative_duration": self.tally.negative_duration,
                 "unknown_enum": self.tally.unknown_enum,
-                "invalid_utf8": self.invalid_utf8,
+                "invalid_utf8": self.notes.invalid_utf8,
             },
-            truncated=dict(self.truncated),
+            truncated=dict(self.notes.truncated),
             weighted=self.tally.weighted,
             capped_weights=self.tally.capped,
             series=self.series(),
-            births=self.births,
-            policy_errors=self.policy_errors + (self.graph.policy_errors if self.graph is not None else 0),
+            births=self.births.births,
+            label_sets=self.births.sets,
+            series_limit=self.births.most,
+            services=len(self.services.by_name) - 1,
+            overflowed=self.overflowed(),
+            expired=self.births.expired,
+            policy_errors=self.policy_errors + self.births.policy_errors + (self.graph.policy_errors if self.graph is not None else 0),
             raw_keys=self.keys.count(),
             raw_key_bytes=self.keys.bytes(),
             contexts=self.contexts.count(),
@@ -318,6 +299,10 @@ cdef class Engine:
             pending_edges=self.graph.halves.count if self.graph is not None else 0,
             edges=self.graph.edges.became() if self.graph is not None else {},
         )
+
+    cdef dict overflowed(self):
+        found = self.services.overflowed()
+        return found | self.graph.edges.overflowed() if self.graph is not None else found
 
     cdef dict series(self):
         found = {names.CALLS: self.calls.count, names.DURATION: self.durations.histogram_count}

@@ -1,7 +1,7 @@
 # The numbers of the service graph: of edges, of halves that make none, of nodes.
 #
-# An edge is a series in several tables, born in all of them at once, so that its number is the same in each; a table
-# for each family that has durations or exemplars of its own.  Which halves make an edge is `pairing`'s business.
+# An edge is a series in several tables, born and ended in all of them at once, so that its number is the same in each; a
+# table for each family that has durations or exemplars of its own.  Which halves make an edge is `pairing`'s business.
 #
 # Rules: semantics §2; the numbers in brackets are its.
 
@@ -41,8 +41,13 @@ cdef class Edges:
     cdef SeriesTable unpaired
     cdef SeriesTable dropped
     cdef SeriesTable services
-    cdef list tables                # all of them
-    cdef set known_services
+    cdef list tables                # all of them …
+    cdef list of_edges              # … and those of which an edge is a series in each
+    cdef dict nodes                 # service → number of its series in `services`
+    cdef list expiries              # of the tables but those of edges other than `requests`
+    cdef size_t most                # edges, 0: any number; beyond, …
+    cdef dict beyond                # … number of an edge that stands for many → [service, requests]
+    cdef uint64_t now               # milliseconds, monotonic
     cdef bint exemplars
     cdef uint64_t wall_ns
     cdef uint64_t outcomes[5]       # by place in names.EDGE_OUTCOMES
@@ -56,7 +61,10 @@ cdef class Edges:
         self.tables = [SeriesTable(shown, natives) for _ in range(7)]
         self.requests, self.failures, self.clients, self.latencies = self.tables[:4]
         self.unpaired, self.dropped, self.services = self.tables[4:]
-        self.known_services = set()
+        self.of_edges = self.tables[:4]
+        expiring = (self.requests, self.unpaired, self.dropped, self.services)
+        self.expiries = [Expiry(table, plan.expire_after_ns) for table in expiring]
+        self.nodes, self.beyond, self.most = {}, {}, plan.most_edges
         self.exemplars = plan.exemplars
 
     cdef int add_views(self, Page page, graph) except -1:
@@ -72,31 +80,35 @@ cdef class Edges:
             names.GRAPH_DROPPED: (SHOWS_CALLS, self.dropped, None),
         }
         cdef Spellings spellings = spellings_of_edges(graph)
-        of_edges = (self.requests, self.failures, self.clients, self.latencies)
         for view in graph_views(graph):
             shows, table, beside = tables[view.family]
             shown = View(view, shows, table, beside, None)
-            spelled = View(view, shows, table, beside, spellings) if table in of_edges else shown
+            spelled = View(view, shows, table, beside, spellings) if table in self.of_edges else shown
             page.add(shown, spelled)
+        for table in self.of_edges:
+            page.hold(table)
         return 0
 
     cdef dict became(self):
         """What became of halves, by outcome."""
         return {outcome: self.outcomes[i] for i, outcome in enumerate(names.EDGE_OUTCOMES)}
 
-    cdef int at(self, uint64_t wall_ns) except -1:
+    cdef int at(self, now) except -1:
         """From now on it is then."""
         cdef SeriesTable table
-        self.wall_ns = wall_ns
+        self.wall_ns = now.wall_ns
+        self.now = <uint64_t>now.mono_ns // NS_PER_MS
         for table in self.tables:
-            table.wall_ns = wall_ns
+            table.wall_ns, table.now = self.wall_ns, <uint32_t>self.now
         return 0
 
-    cdef int see(self, str service) except -1:
+    cdef int see(self, context) except -1:
         """The service has sent a span: it is a node, with edges or without."""
-        if service not in self.known_services:
-            self.known_services.add(service)
-            self.obtain(self.services, self.policy.service(service))
+        number = self.nodes.get(context.service)
+        if number is None:
+            number = self.nodes[context.service] = self.obtain(self.services, self.policy.service(context.service))
+        self.services.at(number).seen = self.services.now
+        (<Service>context.room).seen = self.services.now
         return 0
 
     cdef inline uint32_t between(self, Side client, Side server) except? 0xFFFFFFFF:
@@ -115,30 +127,86 @@ cdef class Edges:
         cdef bint aged
         cdef Target target
         entry = self.pairs.find(<uint8_t*>key, 2 * sizeof(uint64_t), &aged)
-        if entry is not NULL:
+        if entry is not NULL and self.holds(&entry.target):
             target = entry.target
+            if not aged:
+                return target.calls
         else:
-            target = Target(self.of(client, server), 0, 0)
-        if entry is NULL or aged:
-            self.pairs.put(<uint8_t*>key, 2 * sizeof(uint64_t), target)
+            number = self.of(client, server)
+            target = Target(number, 0, 0, self.requests.at(number).stamp, 0)
+        self.pairs.put(<uint8_t*>key, 2 * sizeof(uint64_t), target)
         return target.calls
 
+    cdef bint holds(self, Target* target):
+        """Is it still the same edge, and would it be again?"""
+        if self.requests.at(target.calls).stamp != target.stamp:
+            return False
+        return target.calls not in self.beyond or not self.has_room()
+
+    cdef bint has_room(self):
+        return not self.most or self.requests.count - PyDict_Size(self.beyond) < self.most
+
     cdef uint32_t of(self, Side client, Side server) except? 0xFFFFFFFF:
+        cdef SeriesTable table
         cdef uint32_t number
-        cdef bytes labels = self.policy.edge(client and client.named, server and server.named)
+        named = client and client.named, server and server.named
+        cdef bytes labels = self.policy.edge(*named)
+        cdef bint beyond = self.requests.lookup(labels, NO_STATUS) == NO_SERIES and not self.has_room()
+        if beyond:
+            labels = self.policy.edge_beyond(*named)
         number = self.obtain(self.requests, labels)
-        self.obtain(self.failures, labels)
-        self.obtain(self.clients, labels)
-        self.obtain(self.latencies, labels)
+        for table in self.of_edges:
+            if self.obtain(table, labels) != number:
+                raise AssertionError("an edge's series have different numbers")
+        if beyond and number not in self.beyond:
+            self.beyond[number] = [(client or server).named.service, 0]
         return number
 
     cdef uint32_t obtain(self, SeriesTable table, bytes labels) except? 0xFFFFFFFF:
         return table.obtain(labels, 0, NO_STATUS)
 
+    # --- ends of what nobody sends spans for --------------------------------------------------------------------------
+
+    cdef bint expire(self) except -1:
+        """A part of the work; is there more?"""
+        cdef Expiry expiry
+        cdef uint32_t i, count
+        cdef bint more = False
+        for expiry in self.expiries:
+            count = expiry.step(self.now)
+            for i in range(count):
+                self.remove(expiry.table, expiry.found[i])
+            more |= expiry.under_way
+        return more
+
+    cdef int remove(self, SeriesTable table, uint32_t number) except -1:
+        if table is self.services:
+            self.nodes = {service: node for service, node in self.nodes.items() if node != number}
+        if table is not self.requests:
+            return table.remove(number)
+        memset(self.known, 0, sizeof(self.known))
+        self.beyond.pop(number, None)
+        for table in self.of_edges:
+            table.remove(number)
+        return 0
+
+    cdef dict overflowed(self):
+        """(service, limit) → requests of edges that stand for many."""
+        found = {}
+        for service, count in self.beyond.values():
+            found[service, names.LIMIT_EDGES] = found.get((service, names.LIMIT_EDGES), 0) + count
+        return found
+
+    # --- counts -------------------------------------------------------------------------------------------------------
+
     cdef inline int count(self, uint32_t edge, End* client, End* server) except -1:
         """One request.  The end that nobody has seen is NULL and not observed (7)."""
         cdef uint64_t states = 0
-        self.requests.at(edge).calls += 1
+        cdef Series* series = self.requests.at(edge)
+        series.calls += 1
+        series.seen = self.requests.now
+        if self.beyond and edge in self.beyond:
+            self.beyond[edge][1] += 1
         if server is not NULL:
             states |= server.state
             if server.state & TIMED:
@@ -191,30 +259,31 @@ cdef class Edges:
 
     cdef int give_up(self, Side side) except -1:
         """Counts a half whose partner did not come."""
-        if side.unpaired == NO_SERIES:
-            side.unpaired = self.lost(self.unpaired, side, names.UNPAIRED_EXPIRED)
-        self.unpaired.at(side.unpaired).calls += 1
         self.outcomes[UNPAIRED] += 1
-        return 0
+        return self.lost(self.unpaired, &side.unpaired, side, names.UNPAIRED_EXPIRED)
 
     cdef int refuse(self, Side side) except -1:
         """Counts a half whose partner cannot be told."""
-        self.unpaired.at(self.lost(self.unpaired, side, names.UNPAIRED_PARENT)).calls += 1
+        cdef Counted counted = Counted(NO_SERIES, 0)
         self.outcomes[UNPAIRED] += 1
-        return 0
+        return self.lost(self.unpaired, &counted, side, names.UNPAIRED_PARENT)
 
     cdef int lose(self, Side side) except -1:
         """Counts a half that had to go."""
-        if side.dropped == NO_SERIES:
-            side.dropped = self.lost(self.dropped, side, names.DROPPED_MAX_ITEMS)
-        self.dropped.at(side.dropped).calls += 1
         self.outcomes[DROPPED] += 1
-        return 0
+        return self.lost(self.dropped, &side.dropped, side, names.DROPPED_MAX_ITEMS)
 
-    cdef uint32_t lost(self, SeriesTable table, Side side, reason) except? 0xFFFFFFFF:
-        """The series of a side's halves that make no edge."""
-        kind = None if table is self.dropped else side.kind
-        return self.obtain(table, self.policy.lost(side.named.service, kind, reason))
+    cdef int lost(self, SeriesTable table, Counted* counted, Side side, reason) except -1:
+        """Counts a half that makes no edge, in a series that is looked up if need be."""
+        cdef Series* series
+        if counted.number == NO_SERIES or table.at(counted.number).stamp != counted.stamp:
+            kind = None if table is self.dropped else side.kind
+            counted.number = self.obtain(table, self.policy.lost(side.named.service, kind, reason))
+            counted.stamp = table.at(counted.number).stamp
+        series = table.at(counted.number)
+        series.calls += 1
+        series.seen = table.now
+        return 0
 
 
 cdef inline End end_of(Half* half, const uint64_t* ids, double excess) noexcept:

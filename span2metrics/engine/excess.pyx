@@ -45,7 +45,8 @@ cdef class Excesses:
     cdef uint32_t** places          # by chunk of owners, NULL for a chunk without any: number of each one's record, from 1
     cdef uint32_t place_count
     cdef Sum** chunks
-    cdef uint32_t count             # records
+    cdef uint32_t count             # records that were ever in use
+    cdef uint32_t free              # number of the first one that is not, from 1; its first sum is the next one's
     cdef uint32_t width             # sums of a record
 
     def __cinit__(self, uint32_t width):
@@ -75,15 +76,35 @@ cdef class Excesses:
     cdef Sum* obtain(self, uint32_t owner) except NULL:
         """The owner's record, made if there is none."""
         cdef Sum* found = self.of(owner)
+        cdef uint32_t* number
         if found is not NULL:
             return found
+        number = self.place(owner)
+        number[0] = self.add()
+        found = self.at(number[0] - 1)
+        memset(found, 0, self.width * sizeof(Sum))
+        return found
+
+    cdef uint32_t add(self) except 0:
+        cdef uint32_t number = self.free
+        if number:
+            self.free = <uint32_t>self.at(number - 1).sum
+            return number
         if self.count % CHUNK == 0:
             self.chunks = <Sum**>with_chunk(<void**>self.chunks, self.count, CHUNK * self.width * sizeof(Sum))
-        found = self.at(self.count)
-        memset(found, 0, self.width * sizeof(Sum))
-        self.place(owner)[0] = self.count + 1
         self.count += 1
-        return found
+        return self.count
+
+    cdef void release(self, uint32_t owner) noexcept:
+        """The owner is gone."""
+        cdef Sum* found = self.of(owner)
+        cdef uint32_t* number
+        if found is NULL:
+            return
+        number = &self.places[owner >> CHUNK_BITS][owner & (CHUNK - 1)]
+        found.sum = self.free
+        self.free = number[0]
+        number[0] = 0
 
     cdef uint32_t* place(self, uint32_t owner) except NULL:
         """Where the number of the owner's record goes."""

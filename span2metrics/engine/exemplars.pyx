@@ -21,7 +21,8 @@ cdef struct Exemplar:
 @cython.final
 cdef class Exemplars:
     cdef Exemplar** chunks
-    cdef uint32_t count
+    cdef uint32_t count             # records that were ever in use
+    cdef uint32_t free              # number of the first one that is not, by `next`
 
     def __dealloc__(self):
         cdef uint32_t i
@@ -48,17 +49,32 @@ cdef class Exemplars:
                 return 0
             before = exemplar
             number = exemplar.next
-        exemplar = self.add()
+        number = self.add()
+        exemplar = self.at(number)
         exemplar.bucket, exemplar.next = bucket, first[0]
-        first[0] = self.count
+        first[0] = number
         take(exemplar, row)
         return 0
 
-    cdef Exemplar* add(self) except NULL:
+    cdef uint32_t add(self) except 0:
+        cdef uint32_t number = self.free
+        if number:
+            self.free = self.at(number).next
+            return number
         if self.count % CHUNK == 0:
             self.chunks = <Exemplar**>with_chunk(<void**>self.chunks, self.count, CHUNK * sizeof(Exemplar))
         self.count += 1
-        return self.at(self.count)
+        return self.count
+
+    cdef void release(self, uint32_t number) noexcept:
+        """Those of a series that is gone."""
+        cdef uint32_t first = number
+        if not number:
+            return
+        while self.at(number).next:
+            number = self.at(number).next
+        self.at(number).next = self.free
+        self.free = first
 
     cdef Exemplar* latest(self, uint32_t number) noexcept:
         """The greatest of a series; NULL where it has none."""

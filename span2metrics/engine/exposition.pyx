@@ -130,13 +130,17 @@ cdef class Page:
             raise ValueError(f"a plan has at most {MOST_BUCKETS - 1} bounds")   # pages count on it
         self.views += (view,)
         self.utf8_views += (utf8_view,)
-        if view.table not in self.tables:
-            self.tables += (view.table,)
+        return self.hold(view.table)
+
+    cdef int hold(self, SeriesTable table) except -1:
+        """Keeps the table's order up to date from page to page."""
+        if table not in self.tables:
+            self.tables += (table,)
         return 0
 
     cdef dict orders(self):
         """By table, its series in order."""
-        return {table: sorted_series(table) for table in self.tables}
+        return {table: order_of(table) for table in self.tables}
 
     def chunks(self, format, now, escaping):
         """Chunks of about CHUNK_BYTES of all families; a family's head is there even if it has no series yet."""
@@ -151,8 +155,8 @@ cdef class Page:
             text = view.heads[format]
             buffer.written(put(buffer.reserve(len(text)), PyBytes_AS_STRING(text), len(text)))
             order = orders[view.table]
-            for i in range(PyBytes_GET_SIZE(order) // sizeof(uint32_t)):
-                self.put_series(buffer, view, &style, (<uint32_t*>PyBytes_AS_STRING(order))[i])
+            for i in range(PyBytes_GET_SIZE(order) // sizeof(Shown)):
+                self.put_series(buffer, view, &style, (<Shown*>PyBytes_AS_STRING(order)) + i)
                 if buffer.used >= CHUNK_BYTES:
                     yield buffer.take()
         if buffer.used:
@@ -165,14 +169,17 @@ cdef class Page:
         cdef bint rich = format is not Format.TEXT
         return Style(rich, rich and self.created, self.zero_first, now.wall_ns)
 
-    cdef inline int put_series(self, Buffer buffer, View view, Style* style, uint32_t number) except -1:
+    cdef inline int put_series(self, Buffer buffer, View view, Style* style, Shown* shown) except -1:
+        cdef uint32_t number = shown.number
         cdef Series* series = view.table.at(number)
+        if series.stamp != shown.stamp:
+            return 0                    # it is gone since
         if view.shows == SHOWS_DURATION:
             return self.put_duration(buffer, view, style, series) if series.histogram else 0
         if view.shows == SHOWS_CALLS:
             return self.put_counter(buffer, view, style, number, series.calls)
         if view.shows == SHOWS_SIZE:
-            return self.put_counter(buffer, view, style, number, series.bytes) if series.calls else 0
+            return self.put_counter(buffer, view, style, number, view.table.bytes(number)[0]) if series.calls else 0
         return self.put_one(buffer, view, series)
 
     cdef int put_one(self, Buffer buffer, View view, Series* series) except -1:
@@ -241,7 +248,7 @@ cdef class Page:
         cdef size_t before = series.text.status_at
         if view.renamed:
             at = put_piece(at, &view.service)
-        at = put_piece(put(at, labels + view.renamed, before - view.renamed), &self.statuses[series.status])
+        at = put_piece(put(at, labels + view.renamed, before - view.renamed), &self.statuses[status_of(series)])
         if view.spellings is not None:
             return view.spellings.put_pairs(at, labels + before, labels + series.size)
         return put(at, labels + before, series.size - before)
@@ -332,10 +339,8 @@ cdef bytes head(family, format):
     return "".join([line + "\n" for line in lines]).encode()
 
 
-cdef bytes sorted_series(SeriesTable table):
-    """Numbers of the series in the order of their labels, 32-bit each; a copy, which later births do not touch."""
-    table.sort()
-    return PyBytes_FromStringAndSize(<char*>table.order, table.count * sizeof(uint32_t))
+cdef bytes order_of(SeriesTable table):
+    return table.order.shown(table)
 
 
 SHOWS = (names.CALLS, names.DURATION, names.SIZE)      # places are SHOWS_…

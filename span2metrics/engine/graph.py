@@ -109,9 +109,25 @@ class GraphPolicy:
         for prefix, side in ((names.CLIENT_PREFIX, client), (names.SERVER_PREFIX, server)):
             values = side.dimensions if side else nobody
             labels += [(f"{prefix}{d.label}", value) for (d, _), value in zip(self._dimensions, values, strict=True)]
+        return _rendered(labels + self._virtual(client, server))
+
+    def edge_beyond(self, client: Named | None, server: Named | None) -> bytes:
+        """The same where there are too many edges: the end that was not seen is `__other__`, the server if both were.
+
+        Without dimensions, so that services alone bound how many such edges there are.
+        """
+        seen = not (server is None or client is None)
+        labels = [
+            (names.CLIENT, client.service if client else names.OTHER),
+            (names.SERVER, server.service if server and not seen else names.OTHER),
+            (names.CONNECTION_TYPE, _connection_type(client, server)),
+        ]
+        return _rendered(labels + self._virtual(client, server))
+
+    def _virtual(self, client: Named | None, server: Named | None) -> list[tuple[str, str]]:
         if self._graph.virtual_node_label and not (client and (server or client.database)):
-            labels.append((names.VIRTUAL_NODE, "server" if client else "client"))
-        return _rendered(labels)
+            return [(names.VIRTUAL_NODE, "server" if client else "client")]
+        return []
 
     def lost(self, service: str, kind: int | None, reason: str) -> bytes:
         """Label texts of the counter of halves that make no edge; without a kind the side is not told."""

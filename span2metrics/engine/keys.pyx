@@ -8,14 +8,16 @@
 cdef struct Target:
     uint32_t calls          # of the engine's SeriesTable `calls`
     uint32_t durations      # of its `durations`
-    uint32_t notes          # 0, or what must be counted besides: number of the engine's list of notes
+    uint32_t notes          # 0, or what must be counted besides: number of the engine's list of notes, and LIMITED
+    uint16_t stamp          # of both series, added up: when one of them is gone, it is another
+    uint16_t size           # the table's own: bytes of the key
 
 cdef struct Entry:
-    Target target
-    uint32_t size           # of the key, whose bytes follow
+    Target target           # the key's bytes follow
 
 cdef enum:
     ENTRY_ALIGNMENT = 8
+    MAX_KEY = 0xFFFF        # bytes
     MAX_VALUE = 1024        # bytes; a key with a longer name or value is never kept
 
 
@@ -64,12 +66,16 @@ cdef class Generation:
                 return NULL
             if slot >> 32 == hash:
                 entry = self.entry(<uint32_t>slot)
-                if entry.size == size and memcmp(entry + 1, key, size) == 0:
+                if entry.target.size == size and memcmp(entry + 1, key, size) == 0:
                     return entry
             i = (i + 1) & self.index.mask
 
+    cdef inline bint can_hold(self, uint32_t size) noexcept:
+        """A key of so many bytes?"""
+        return size <= MAX_KEY and size + sizeof(Entry) <= self.chunk_size
+
     cdef bint add(self, const uint8_t* key, uint32_t size, uint32_t hash, Target target) except -1:
-        """False: no room within the limit."""
+        """False: no room within the limit.  The key must be one that it `can_hold`."""
         cdef size_t need = (sizeof(Entry) + size + ENTRY_ALIGNMENT - 1) & ~<size_t>(ENTRY_ALIGNMENT - 1)
         cdef size_t offset
         cdef Entry* entry
@@ -80,7 +86,7 @@ cdef class Generation:
         index_put(&self.index, hash, <uint32_t>(offset // ENTRY_ALIGNMENT) + 1)
         entry = self.entry(<uint32_t>(offset // ENTRY_ALIGNMENT) + 1)
         entry.target = target
-        entry.size = size
+        entry.target.size = <uint16_t>size
         memcpy(entry + 1, key, size)
         return True
 
@@ -136,10 +142,14 @@ cdef class Keys:
         return entry
 
     cdef bint put(self, const uint8_t* key, uint32_t size, Target target) except -1:
-        """Keeps a key.  True: what was old is gone, and pointers to its entries with it."""
+        """Keeps a key, with another target if it is known.  True: what was old is gone, and pointers into it with it."""
         cdef uint32_t hash = hash_of(key, size)
         cdef Generation dropped = self.old          # lives until the key, which may lie in it, is copied
-        if size + sizeof(Entry) > self.young.chunk_size or self.young.find(key, size, hash) is not NULL:
+        cdef Entry* entry = self.young.find(key, size, hash)
+        if entry is not NULL:
+            entry.target = target
+            entry.target.size = <uint16_t>size
+        if entry is not NULL or not self.young.can_hold(size):
             return False
         if self.young.add(key, size, hash, target):
             return False

@@ -167,8 +167,8 @@ cdef class MessagePage:
             head = view.heads[format]
             order = orders[view.table]
             turn = CHUNK_BYTES
-            for i in range(PyBytes_GET_SIZE(order) // sizeof(uint32_t)):
-                self.put_metric(metrics, metric, view, &style, (<uint32_t*>PyBytes_AS_STRING(order))[i])
+            for i in range(PyBytes_GET_SIZE(order) // sizeof(Shown)):
+                self.put_metric(metrics, metric, view, &style, (<Shown*>PyBytes_AS_STRING(order)) + i)
                 if metrics.used >= FAMILY_BYTES:
                     yield from pieces(head, metrics)
                     turn = CHUNK_BYTES
@@ -177,10 +177,12 @@ cdef class MessagePage:
                     turn += CHUNK_BYTES
             yield from pieces(head, metrics)
 
-    cdef int put_metric(self, Buffer metrics, Buffer metric, View view, Style* style, uint32_t number) except -1:
-        """A Metric, if the view shows the series."""
-        cdef Series* series = view.table.at(number)
+    cdef int put_metric(self, Buffer metrics, Buffer metric, View view, Style* style, Shown* shown) except -1:
+        """A Metric, if there still is the series and the view shows it."""
+        cdef Series* series = view.table.at(shown.number)
         cdef char* at
+        if series.stamp != shown.stamp:
+            return 0
         if view.shows == SHOWS_DURATION and series.histogram == 0 or view.shows == SHOWS_SIZE and series.calls == 0:
             return 0
         self.put_labels(metric, view, series)
@@ -189,7 +191,7 @@ cdef class MessagePage:
         elif view.shows == SHOWS_ONE:
             metric.written(put_one(metric.reserve(METRIC_ROOM)))
         else:
-            self.put_counter(metric, view, style, number)
+            self.put_counter(metric, view, style, shown.number)
         at = metrics.reserve(metric.used + 16)
         metrics.written(put_message(at, 0x22, metric.data, metric.used))
         metric.used = 0
@@ -206,7 +208,7 @@ cdef class MessagePage:
         cdef char* end
         cdef bint fresh = is_fresh(style, series.born)
         cdef Exemplar* exemplar = NULL
-        cdef uint64_t value = series.calls if view.shows == SHOWS_CALLS else series.bytes
+        cdef uint64_t value = series.calls if view.shows == SHOWS_CALLS else view.table.bytes(number)[0]
         cdef double excess = view.table.excess_of(number, view.excess)
         end = put_double(body, 0x09, 0 if fresh else <double>value + max(excess, 0))
         if style.exemplars and view.shows == SHOWS_CALLS and not fresh:

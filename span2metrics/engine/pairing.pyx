@@ -53,7 +53,7 @@ cdef class Graph:
         cdef size_t i, sent = self.rows.senders.count, received = self.rows.receivers.count
         self.at(now)
         for context in self.rows.contexts_seen:
-            self.edges.see(context.service)
+            self.edges.see(context)
         self.sweep(SWEPT + 2 * (sent + received))
         for i in range(0, sent, ROWS):
             self.take_senders(rows, senders + i, min(sent - i, <size_t>ROWS))
@@ -93,11 +93,17 @@ cdef class Graph:
     cdef bint expire(self, now) except -1:
         """Ends what has waited long enough, a bounded part of it a call; is there more?"""
         self.at(now)
+        return (self.sweep(SWEPT * 8) == 0) | self.edges.expire()
+
+    cdef bint conclude(self, now) except -1:
+        """Ends all that waits, a bounded part of it a call; is there more?"""
+        self.at(now)
+        self.since += self.wait << STATE_BITS
         return self.sweep(SWEPT * 8) == 0
 
     cdef int at(self, now) except -1:
         self.since = <uint64_t>now.mono_ns << STATE_BITS
-        return self.edges.at(now.wall_ns)
+        return self.edges.at(now)
 
     cdef inline void fetch(self, Row* row, const uint8_t* span_id) noexcept:
         """Where a span will look for its partner; most of that is long out of the cache."""

@@ -125,7 +125,8 @@ class Dimension:
 
     `label` is a valid label name, unique among its family's.  `default` "" means: no value, no label.  The scope's
     own name and version are its attributes `scope.name` and `scope.version`.  `utf8` is the name that scrapers see
-    which ask for UTF-8 names, any text that is as unique; "" means `label`.
+    which ask for UTF-8 names, any text that is as unique; "" means `label`.  Beyond `max_values` values it is
+    `__other__`; 0: there may be any number.
     """
 
     label: str
@@ -133,6 +134,7 @@ class Dimension:
     sources: tuple[Source, ...] = (Source.SPAN, Source.RESOURCE)
     default: str = ""
     utf8: str = ""
+    max_values: int = 0
 
 
 #: Bounds of an edge's durations: 0.1 s and twice the last, eight times.
@@ -195,6 +197,11 @@ class Plan:
     target_info            each instance of a service that sent spans has a series in `target_info`
     label_value_length     bytes of UTF-8 that a label value may have, the ellipsis of a cut one included
     raw_key_bytes          bytes that the engine's memory of known keys may take, of both generations together
+    expire_after_ns        a series for which no span comes for so long is removed; 0: never
+    most_services          services that are told apart; of more, `__other__` has the spans.  0: any number, as below
+    most_series            label sets (`series`) that there may be, and of one service; beyond, spans count in its
+    most_series_of_service  overflow series
+    most_edges             edges of the service graph; beyond, an end is `__other__`
     most_targets           instances of services that `target_info` shows, at least 1; of more, those heard of last
     """
 
@@ -222,4 +229,9 @@ class Plan:
     target_info: bool = False
     label_value_length: int = 256
     raw_key_bytes: int = 64 << 20
+    expire_after_ns: int = 15 * 60 * 1000 * MS
+    most_services: int = 5000
+    most_series: int = 100_000
+    most_series_of_service: int = 2000
+    most_edges: int = 20_000
     most_targets: int = 10_000

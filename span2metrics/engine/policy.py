@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from span2metrics import names
 from span2metrics.engine.plan import Dimension, Plan, Source
+from span2metrics.engine.value_limits import ValueLimits
 
 #: Marks of a value on its way from the wire to a label.
 CUT = 1
@@ -32,7 +33,8 @@ class Context:
 
     `resource` and `scope` are texts by the policy's attribute lists, "" for none; `resource_marks` and `scope_marks`
     say what was done to each (`CUT`, `REPLACED`).  Contexts with equal values are one, whatever else their
-    resources hold.  `head` is the policy's own: the service's rendered pair, made once.
+    resources hold.  `head` is the policy's own: the service's rendered pair, made once, and so are
+    `overflows`, by kind, status and `bare`.  `room` is the core's own: who its spans count for.
     """
 
     number: int
@@ -44,6 +46,8 @@ class Context:
     known: bool = field(init=False)
     marked: bool = field(init=False)
     head: str = ""
+    room: object = None
+    overflows: dict[tuple[int, int, bool], Names] | None = None
 
     def __post_init__(self) -> None:
         self.known = bool(self.resource[0])
@@ -56,7 +60,7 @@ class Names(NamedTuple):
 
     `calls` and `durations` are the texts; at `status_at` in both goes the status pair, which the core keeps as a
     number.  `zero` says how much of `calls` the sibling with status ERROR shows; -1: there is none.  So a sibling needs
-    no text of its own.
+    no text of its own.  `capped` are the labels that have `__other__` in place of a value too many.
     """
 
     calls: bytes
@@ -64,6 +68,23 @@ class Names(NamedTuple):
     status_at: int
     status: int
     zero: int
+    capped: tuple[str, ...] = ()
+
+
+class Note(NamedTuple):
+    """What is counted of each span of a key besides its series.
+
+    marked     (labels whose value was cut, whether bytes of one were replaced), or None
+    limits     of `names.LIMITS`: those that its series are short of
+    capped     labels that have `__other__` in place of a value too many
+    """
+
+    marked: tuple[tuple[str, ...], bool] | None
+    limits: tuple[str, ...]
+    capped: tuple[str, ...]
+
+
+NO_NOTE = Note(None, (), ())
 
 
 class Place(NamedTuple):
@@ -101,6 +122,7 @@ class Policy:
         self._zero_drop = plan.errors_zero_drop
         self._errors_zero = plan.errors_zero and names.STATUS_CODE not in plan.exclude
         common = (*plan.resource_labels, *plan.dimensions)
+        self.values = ValueLimits((*common, *plan.calls_dimensions, *plan.duration_dimensions))
         self._resource_labels = self._compiled(plan.resource_labels)
         self._calls = self._compiled((*common, *plan.calls_dimensions))
         self._durations = self._compiled((*common, *plan.duration_dimensions))
@@ -147,22 +169,39 @@ class Policy:
     def name(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Names:
         """Label texts for a key.  `values`: texts by `span_attributes`, "" for none."""
         head = f"{self._head(context)}{self._shown(names.SPAN_NAME, name)}{self._kinds[kind]}"
-        tail = _texts(self._calls, context, values)
+        tail = self._texts(self._calls, context, values)
         calls = (head + "".join(tail)).encode()
-        durations = (head + "".join(_texts(self._durations, context, values))).encode() if self.split else calls
+        durations = (head + "".join(self._texts(self._durations, context, values))).encode() if self.split else calls
         zero = -1
         if self._errors_zero and status != names.ERROR:
             dropped = "".join(tail[self._kept_in_zero :])
             zero = len(calls) - len(dropped.encode())
-        return Names(calls, durations, len(head.encode()), status, zero)
+        return Names(calls, durations, len(head.encode()), status, zero, self.values.refused())
 
-    def overflow(self, context: Context, kind: int, status: int) -> Names:
-        """Label texts of the series that stands for a service's spans which could not be named."""
+    def overflow(self, context: Context, kind: int, status: int, *, bare: bool = False) -> Names:
+        """Label texts of the series that stands for a service's spans which have none of their own.
+
+        `bare`: without the labels of the resource.
+        """
+        if context.overflows is None:
+            context.overflows = {}
+        key = (kind, status, bare)
+        if key not in context.overflows:
+            context.overflows[key] = self._overflow(context, kind, status, bare)
+        return context.overflows[key]
+
+    def _overflow(self, context: Context, kind: int, status: int, bare: bool) -> Names:
         head = f"{self._head(context)}{self._kinds[kind]}"
-        resource = "".join(_texts(self._resource_labels, context, ()))
-        text = f"{head}{resource}{pair(names.OVERFLOW_LABEL, 'true')}".encode()
-        zero = len(text) if self._errors_zero and status != names.ERROR else -1
+        resource = [] if bare else _texts(self._resource_labels, context, ())
+        kept = sum(label.in_zero for label in self._resource_labels)
+        shown = f"{head}{''.join(resource[:kept])}{pair(names.OVERFLOW_LABEL, 'true')}".encode()
+        text = shown + "".join(resource[kept:]).encode()
+        zero = len(shown) if self._errors_zero and status != names.ERROR else -1
         return Names(text, text, len(head.encode()), status, zero)
+
+    def _texts(self, labels: Sequence[Label], context: Context, values: Sequence[str]) -> list[str]:
+        """A rendered pair for each label, "" where it has no value."""
+        return _texts(labels, context, values, self.values if self.values.caps else None)
 
     def _head(self, context: Context) -> str:
         if not context.head:
@@ -193,8 +232,9 @@ class Policy:
         return next((marked[at][i] for at, i in label.places if found[at][i]), 0)
 
 
-def _texts(labels: Iterable[Label], context: Context, values: Sequence[str]) -> list[str]:
-    """A rendered pair for each label, "" where it has no value."""
+def _texts(
+    labels: Iterable[Label], context: Context, values: Sequence[str], limits: ValueLimits | None = None
+) -> list[str]:
     found = (values, context.resource, context.scope)
     texts = []
     for label, places, default, _ in labels:
@@ -203,6 +243,8 @@ def _texts(labels: Iterable[Label], context: Context, values: Sequence[str]) -> 
             if value := found[at][position]:
                 text = value
                 break
+        if limits and text and label in limits.caps:
+            text = limits.admitted(label, text)
         texts.append(pair(label, text) if text else "")
     return texts
 

@@ -30,14 +30,19 @@ cdef enum Role:             # what an attribute is read for
     IS_DIMENSION = 16
 
 
+cdef struct Counted:        # a series, and its stamp when that was found out
+    uint32_t number
+    uint16_t stamp
+
+
 @cython.final
 cdef class Side:
     cdef readonly object named      # texts; see `graph.Named`
     cdef readonly uint64_t number
     cdef readonly uint8_t kind
     cdef readonly bint database     # its edge is made at once
-    cdef uint32_t unpaired          # the series that counts its halves whose partner did not come
-    cdef uint32_t dropped           # and those that had to go
+    cdef Counted unpaired           # counts its halves whose partner did not come
+    cdef Counted dropped            # and those that had to go
 
 
 @cython.final
@@ -59,7 +64,7 @@ cdef class SideGeneration:
         cdef size_t sides = <size_t>len(self.sides) * SIDE_COST
         if sides + self.keys.bytes() > self.keys.limit:
             return False
-        if not self.keys.add(key, size, hash, Target(<uint32_t>len(self.sides), 0, 0)):
+        if not self.keys.add(key, size, hash, Target(<uint32_t>len(self.sides), 0, 0, 0, 0)):
             return False
         self.sides.append(side)
         return True
@@ -120,7 +125,7 @@ cdef class Sides:
         return side
 
     cdef int put(self, const uint8_t* key, uint32_t size, uint32_t hash, Side side) except -1:
-        if size + sizeof(Entry) > self.young.keys.chunk_size or self.young.add(key, size, hash, side):
+        if not self.young.keys.can_hold(size) or self.young.add(key, size, hash, side):
             return 0
         self.retired.append(self.old)
         self.old = self.young
@@ -132,7 +137,7 @@ cdef class Sides:
         cdef Side side = Side.__new__(Side)
         side.named, side.kind, side.database = named, kind, database
         side.number = self.next_number
-        side.unpaired = side.dropped = NO_SERIES
+        side.unpaired = side.dropped = Counted(NO_SERIES, 0)
         self.next_number += 1
         return side
 

@@ -13,6 +13,7 @@ cdef class Walk:
     cdef Contexts contexts
     cdef Targets targets    # None: nobody asks for them
     cdef Keys keys
+    cdef Births births
     cdef object policy
     cdef Weights weights
     cdef AttributeReader reader
@@ -33,8 +34,9 @@ cdef class Walk:
     cdef bint key_kept      # no value of it is too long
     cdef GraphRows graph            # None: there is no service graph
 
-    def __cinit__(self, Contexts contexts, Targets targets, Keys keys, policy, plan):
-        self.contexts, self.targets, self.keys, self.policy = contexts, targets, keys, policy
+    def __cinit__(self, Contexts contexts, Targets targets, Keys keys, Births births, policy, plan):
+        self.contexts, self.targets, self.keys, self.births = contexts, targets, keys, births
+        self.policy = policy
         self.weights = Weights(policy, plan)
         self.reader = AttributeReader(policy.read_attributes)
         self.key_values = len(policy.span_attributes)
@@ -280,13 +282,21 @@ cdef class Walk:
         kind = kind if self.reads_kind else 0
         status = status if self.reads_status else 0
         self.make_key(number << 8 | kind << 4 | status, &span.name)
-        row.entry = self.keys.find(self.key, self.key_size, &aged) if self.key_kept else NULL
+        row.entry = self.known(self.key, self.key_size, &aged) if self.key_kept else NULL
         row.aged = aged
         self.aged += aged
         if row.entry is NULL:
             row.miss = self.missed(span, context, kind, status)
         self.count += 1
         return self.full() if self.count == BLOCK else 0
+
+    cdef inline Entry* known(self, const uint8_t* key, size_t size, bint* aged) except? NULL:
+        """A key's entry, if it is known and its series are still its own."""
+        cdef Entry* entry = self.keys.find(key, <uint32_t>size, aged)
+        if entry is not NULL and not self.births.holds(&entry.target):
+            aged[0] = False
+            return NULL
+        return entry
 
     cdef inline Row* next_row(self) except NULL:
         if self.count == self.room:
@@ -370,7 +380,7 @@ cdef class Walk:
         parts.extend([b"\1" + key_text(value) if value else b"\0" for value in miss.values])
         miss.normal = b"".join(parts)
         miss.origin = self.by_normal.setdefault(miss.normal, miss)
-        entry = self.keys.find(<const uint8_t*>PyBytes_AS_STRING(miss.normal), PyBytes_GET_SIZE(miss.normal), &aged)
+        entry = self.known(<const uint8_t*>PyBytes_AS_STRING(miss.normal), PyBytes_GET_SIZE(miss.normal), &aged)
         if entry is not NULL:
             miss.known = True
             miss.target = entry.target

@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class LabelSet(NamedTuple):
+    """What counts as one against the limits.
+
+    family     `names.CALLS`, `names.DURATION` or `names.EDGES`
+    labels     rendered, `a="x",b="y",`, the status apart
+    status     `names.STATUS_CODES`, or "" where it has none
+    spans      that it counts; 0 of durations
+    beyond     it is an overflow series, and does not count
+    """
+
+    family: str
+    labels: bytes
+    status: str
+    spans: int
+    beyond: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,11 @@ class Stats:
     weighted               spans that stand for more than themselves, and count as that
     capped_weights         spans whose own word would make them stand for more than `Plan.max_weight`
     dropped                reason → spans
+    label_sets             that count against the limits, now
+    series_limit           label sets that there may be; 0: any number
+    services               that are told apart, now
+    overflowed             (service, `names.LIMIT_…`) → spans in a series of many, of services that there are
+    expired                label sets that were removed because nothing came for them
     raw_keys, raw_key_bytes, contexts   of the engine's caches, now
     targets                instances of services that are shown now
     forgotten_targets      those that made room for others
@@ -41,6 +64,11 @@ class Stats:
     capped_weights: int
     series: Mapping[str, int]
     births: int
+    label_sets: int
+    series_limit: int
+    services: int
+    overflowed: Mapping[tuple[str, str], int]
+    expired: int
     policy_errors: int
     raw_keys: int
     raw_key_bytes: int

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import base64
 import math
+import re
+from collections.abc import Iterator
 
 ELLIPSIS = "…"
 _ELLIPSIS_BYTES = len(ELLIPSIS.encode())
+_PAIR = re.compile(rb'([^="]+)="((?:[^"\\]|\\.)*)",')
+_ESCAPED = re.compile(rb"\\.")
 
 
 def double_text(value: float) -> str:
@@ -65,3 +69,13 @@ def bound_text(nanoseconds: int, unit: int) -> str:
     if point <= 6:
         return repr(value)
     return f"{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e+{point - 1:02d}"
+
+
+def pairs_of(labels: bytes) -> Iterator[tuple[str, str]]:
+    """Label and value of each pair of a series' rendered labels, `a="x",b="y",`."""
+    for label, value in _PAIR.findall(labels):
+        yield label.decode(), (_ESCAPED.sub(_unescaped, value) if b"\\" in value else value).decode()
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return b"\n" if match[0] == b"\\n" else match[0][1:]

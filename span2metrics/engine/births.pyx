@@ -1,0 +1,227 @@
+# Births and deaths of series, within the limits.
+#
+# A label set is a series of calls or of durations, a series of calls with its sibling at 0 being one.  Where there is no
+# room for a new one, its spans count in the service's overflow series, which is beyond the limits, so that totals stay
+# exact.  Keys remember that they were turned away, and ask again once there is room.
+#
+# Rules: semantics §1.5.
+
+
+@cython.final
+cdef class Births:
+    cdef object policy
+    cdef SeriesTable calls
+    cdef SeriesTable durations      # the same table where both families have equal labels
+    cdef Services services
+    cdef Notes notes
+    cdef Expiry calls_expiry
+    cdef Expiry durations_expiry
+    cdef size_t sets                # label sets that count against the limits …
+    cdef size_t most                # … which are these; 0: none
+    cdef size_t most_of_service
+    cdef size_t outside
+    cdef bint any_gone              # series have ended: keys may be strangers
+    cdef uint64_t now               # milliseconds, monotonic
+    cdef uint64_t births
+    cdef uint64_t expired
+    cdef uint64_t policy_errors
+
+    def __cinit__(self, policy, plan, SeriesTable calls, SeriesTable durations, Services services, Notes notes):
+        self.policy, self.services, self.notes = policy, services, notes
+        self.calls, self.durations = calls, durations
+        self.calls_expiry = Expiry(calls, plan.expire_after_ns)
+        self.durations_expiry = Expiry(durations, plan.expire_after_ns if durations is not calls else 0)
+        self.most, self.most_of_service = plan.most_series, plan.most_series_of_service
+
+    cdef int at(self, now) except -1:
+        """From now on it is then."""
+        self.now = <uint64_t>now.mono_ns // NS_PER_MS
+        self.calls.wall_ns = self.durations.wall_ns = now.wall_ns
+        self.calls.now = self.durations.now = <uint32_t>self.now
+        return 0
+
+    # --- keys ---------------------------------------------------------------------------------------------------------
+
+    cdef inline bint holds(self, Target* target):
+        """Are a known key's series still those that it was given, and would it be given them again?"""
+        if not self.any_gone and not target.notes & (LIMITED | CAPPED):
+            return True
+        return self.stamp_of(target) == target.stamp and not self.may_ask(target)
+
+    cdef inline uint16_t stamp_of(self, Target* target) noexcept:
+        cdef uint16_t stamp = self.calls.at(target.calls).stamp
+        return stamp if self.durations is self.calls else stamp + self.durations.at(target.durations).stamp
+
+    cdef bint may_ask(self, Target* target):
+        """Is there room where there was none?"""
+        if target.notes & CAPPED and self.policy.values.has_room(self.notes.note(target.notes).capped):
+            return True
+        return target.notes & LIMITED and self.has_room(self.services.owner(self.calls.at(target.calls)))
+
+    cdef inline bint has_room(self, Service service):
+        if self.most and self.sets >= self.most:
+            return False
+        return not self.most_of_service or service.sets < self.most_of_service
+
+    # --- births -------------------------------------------------------------------------------------------------------
+
+    cdef object named(self, Miss miss):
+        """Label texts of a key that was never seen; None where naming fails."""
+        try:
+            return self.policy.name(miss.context, miss.name, miss.kind, miss.status, miss.values)
+        except Exception:
+            self.policy_errors += 1
+            return None
+
+    cdef int bear(self, list misses) except -1:
+        """Gives each miss its series; nothing can fail here but memory."""
+        cdef Miss miss
+        for miss in misses:
+            if miss.origin is not None:
+                miss.target = miss.origin.target
+            elif not miss.known:
+                self.births += 1
+                self.obtain(miss, self.named(miss))
+            miss.target.notes = self.notes.marked(miss.target.notes, miss.marked)
+        return 0
+
+    cdef int obtain(self, Miss miss, texts) except -1:
+        cdef Service service = miss.context.room
+        cdef Target* target = &miss.target
+        cdef bint limited = False
+        cdef uint32_t flags = 0
+        limits = [names.LIMIT_SERVICES] if service is self.services.other else []
+        capped = ()
+        if texts is None:
+            target.calls = self.overflow(self.calls, miss, service)
+            target.durations = self.overflow(self.durations, miss, service)
+        else:
+            calls, durations, status_at, status, zero, capped = texts
+            if capped:
+                limits.append(names.LIMIT_VALUES)
+                flags |= CAPPED
+            why = self.why_not(service)
+            target.calls = self.within(self.calls, calls, status_at, status, zero, service)
+            if target.calls == NO_SERIES:
+                limited, target.calls = True, self.overflow(self.calls, miss, service)
+            target.durations = target.calls
+            if self.durations is not self.calls:
+                why = why or self.why_not(service)
+                target.durations = self.within(self.durations, durations, status_at, status, -1, service)
+                if target.durations == NO_SERIES:
+                    limited, target.durations = True, self.overflow(self.durations, miss, service)
+            if limited:
+                limits.append(why)
+                flags |= LIMITED
+        target.notes = self.notes.number(Note(None, tuple(limits), capped)) | flags
+        target.stamp = self.stamp_of(target)
+        if self.policy.values.caps:
+            self.policy.values.settle()
+        return 0
+
+    cdef object why_not(self, Service service):
+        """The limit that leaves no room."""
+        if self.most_of_service and service.sets >= self.most_of_service:
+            return names.LIMIT_SERVICE_SERIES
+        return names.LIMIT_SERIES
+
+    cdef uint32_t within(
+        self, SeriesTable table, bytes labels, uint32_t status_at, uint32_t status, int zero, Service service
+    ) except? 0xFFFFFFFE:
+        """The series with these labels; NO_SERIES: there is none and no room for it."""
+        cdef uint32_t number = table.lookup(labels, status)
+        if number != NO_SERIES or not self.has_room(service):
+            return number
+        number = table.obtain(labels, status_at, status)
+        self.own(table, number, service.number)
+        self.count(service, 1)
+        if self.policy.values.caps:
+            self.policy.values.take(labels)
+        if zero >= 0:
+            self.add_sibling(number, zero, service)
+        return number
+
+    cdef uint32_t overflow(self, SeriesTable table, Miss miss, Service service) except? 0xFFFFFFFF:
+        """The series of a service's spans for whose own series there is no room."""
+        cdef uint32_t number
+        labels, _, status_at, status, zero, _ = self.policy.overflow(miss.context, miss.kind, miss.status)
+        number = table.lookup(labels, status)
+        if number == NO_SERIES and self.is_full_outside(service):
+            labels, _, status_at, status, zero, _ = self.policy.overflow(miss.context, miss.kind, miss.status, bare=True)
+            number = table.lookup(labels, status)
+        if number != NO_SERIES:
+            return number
+        number = table.obtain(labels, status_at, status)
+        self.own(table, number, service.number | OUTSIDE)
+        service.outside += 1
+        self.outside += 1
+        if zero >= 0 and table is self.calls:
+            self.add_sibling(number, zero, service)
+        return number
+
+    cdef bint is_full_outside(self, Service service):
+        """Labels of the resource could make any number of overflow series; those have the limits of the others."""
+        if self.most and self.outside >= self.most:
+            return True
+        return self.most_of_service != 0 and service.outside >= self.most_of_service
+
+    cdef int add_sibling(self, uint32_t number, uint32_t zero, Service service) except -1:
+        """The series at 0 beside a new one.  It counts with it, also if it was there before for itself."""
+        cdef uint32_t before = self.calls.count
+        cdef uint32_t sibling = self.calls.sibling(number, zero, ERROR_STATUS)
+        cdef Series* series = self.calls.at(sibling)
+        if self.calls.count == before and series.state == ERROR_STATUS:
+            self.discount(series)
+        series.state += SIBLING_OF_ONE
+        self.calls.at(number).text.sibling = sibling + 1
+        return 0
+
+    cdef inline void own(self, SeriesTable table, uint32_t number, uint32_t owner) noexcept:
+        table.at(number).text.owner = owner
+
+    cdef inline void count(self, Service service, int sets) noexcept:
+        service.sets += sets
+        self.sets += sets
+
+    cdef void discount(self, Series* series) noexcept:
+        """A series does not count for itself any more."""
+        cdef Service service = self.services.owner(series)
+        if series.text.owner & OUTSIDE:
+            service.outside -= 1
+            self.outside -= 1
+        else:
+            self.count(service, -1)
+
+    # --- deaths -------------------------------------------------------------------------------------------------------
+
+    cdef bint expire(self) except -1:
+        """Ends what nobody has sent spans for; a part of the work.  Is there more?"""
+        cdef uint64_t due = self.calls_expiry.due
+        self.end(self.calls_expiry)
+        self.end(self.durations_expiry)
+        if self.calls_expiry.due != due and not self.calls_expiry.under_way:
+            self.services.dismiss(<uint32_t>self.now, self.calls_expiry.after)
+        return self.calls_expiry.under_way or self.durations_expiry.under_way
+
+    cdef int end(self, Expiry expiry) except -1:
+        cdef uint32_t i, count = expiry.step(self.now)
+        for i in range(count):
+            self.remove(expiry.table, expiry.found[i])
+        return 0
+
+    cdef int remove(self, SeriesTable table, uint32_t number) except -1:
+        """A label set: a series, and its sibling if that is nobody else's."""
+        cdef Series* series = table.at(number)
+        cdef uint32_t sibling = series.text.sibling if status_of(series) != ERROR_STATUS else 0
+        if self.policy.values.caps and not series.text.owner & OUTSIDE:
+            self.policy.values.release((<char*>(series.text + 1))[:series.size])
+        self.discount(series)
+        table.remove(number)
+        if sibling:
+            series = table.at(sibling - 1)
+            series.state -= SIBLING_OF_ONE
+            if series.state == ERROR_STATUS:
+                table.remove(sibling - 1)
+        self.expired += 1
+        self.any_gone = True
+        return 0

@@ -1,0 +1,110 @@
+# Services, of which there is a limited number, and what each may have.
+#
+# A service that is new while there is no room for it is `__other__`, as are all such together, until others have left.
+# Who has been admitted stays until it has no series and sends no spans.
+#
+# Rules: semantics §1.5.
+
+
+@cython.final
+cdef class Service:
+    cdef readonly str name
+    cdef uint32_t number            # in `Services.by_number`
+    cdef uint32_t sets              # label sets that count against its limit
+    cdef uint32_t outside           # series beyond the limits
+    cdef uint32_t seen              # as that of series
+    cdef bint live                  # it was admitted and has not left
+    cdef dict overflowed            # names.LIMIT_… → spans; None: nothing
+
+
+@cython.final
+cdef class Services:
+    cdef readonly Service other     # of those for whom there is no room
+    cdef dict by_name
+    cdef dict fresh                 # of a request that may yet turn out malformed
+    cdef list by_number             # None: it has left
+    cdef list free                  # numbers
+    cdef size_t most                # 0: any number
+
+    def __cinit__(self, size_t most):
+        self.most = most
+        self.by_name, self.fresh, self.by_number, self.free = {}, {}, [], []
+        self.other = made_service(names.OTHER)
+        self.admit(self.other)
+
+    cdef Service of(self, str name):
+        """The service of that name, or `other` if it is new and there is no room."""
+        cdef Service service = self.by_name.get(name)
+        if service is None:
+            service = self.fresh.get(name)
+        if service is None:
+            if not self.has_room() and name != names.UNKNOWN_SERVICE:
+                return self.other
+            service = self.fresh[name] = made_service(name)
+        return service
+
+    cdef bint has_room(self):
+        return not self.most or PyDict_Size(self.by_name) + PyDict_Size(self.fresh) - 1 < <Py_ssize_t>self.most
+
+    cdef inline bint holds(self, Service service):
+        """Is it still who a span counts for that counted for it before?"""
+        return service.live
+
+    cdef inline bint turns_away(self, str name):
+        """Is there no room for a service, nor has it been admitted?"""
+        return name not in self.by_name and name not in self.fresh and not self.has_room()
+
+    cdef int keep(self, uint32_t now) except -1:
+        """The request was valid: whom it brought is admitted."""
+        cdef Service service
+        for service in self.fresh.values():
+            service.seen = now
+            self.admit(service)
+        return self.forget()
+
+    cdef int forget(self) except -1:
+        if self.fresh:
+            self.fresh = {}
+        return 0
+
+    cdef int admit(self, Service service) except -1:
+        self.by_name[service.name] = service
+        service.live = True
+        if self.free:
+            service.number = self.free.pop()
+            self.by_number[service.number] = service
+        else:
+            service.number = len(self.by_number)
+            self.by_number.append(service)
+        return 0
+
+    cdef inline Service owner(self, Series* series):
+        """The one that a series counts for."""
+        return <Service>PyList_GET_ITEM(self.by_number, series.text.owner & ~<uint32_t>OUTSIDE)
+
+    cdef int dismiss(self, uint32_t now, uint32_t after) except -1:
+        """Has those leave who have no series and have sent nothing for `after` milliseconds."""
+        cdef Service service
+        for service in list(self.by_name.values()):
+            if service.sets == 0 and service.outside == 0 and now - service.seen >= after:
+                if service is not self.other:
+                    service.live = False
+                    del self.by_name[service.name]
+                    self.by_number[service.number] = None
+                    self.free.append(service.number)
+        return 0
+
+    cdef dict overflowed(self):
+        """(service, limit) → spans."""
+        cdef Service service
+        found = {}
+        for service in self.by_name.values():
+            if service.overflowed is not None:
+                found |= {(service.name, limit): spans for limit, spans in service.overflowed.items()}
+        return found
+
+
+cdef Service made_service(str name):
+    cdef Service service = Service.__new__(Service)
+    service.name = name
+    return service

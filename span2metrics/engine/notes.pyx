@@ -1,0 +1,50 @@
+# Notes: what must be counted of each span of a key besides its series.  Most keys have none, and those of a kind share one.
+
+
+cdef enum:
+    LIMITED = 0x80000000    # beside a note's number: a limit kept the key from series of its own …
+    CAPPED = 0x40000000     # … or a dimension's `max_values` did
+    NOTE = 0x3FFFFFFF
+
+
+@cython.final
+cdef class Notes:
+    cdef list notes                 # Note, by number; 0 says nothing
+    cdef dict numbers
+    cdef dict truncated             # label → values cut
+    cdef uint64_t invalid_utf8
+
+    def __cinit__(self, labels):
+        self.notes, self.numbers = [NO_NOTE], {NO_NOTE: 0}
+        self.truncated = dict.fromkeys(labels, 0)
+
+    cdef inline object note(self, uint32_t number):
+        return self.notes[number & NOTE]
+
+    cdef uint32_t number(self, note) except? 0xFFFFFFFF:
+        number = self.numbers.get(note)
+        if number is None:
+            number = self.numbers[note] = len(self.notes)
+            self.notes.append(note)
+        return number
+
+    cdef uint32_t marked(self, uint32_t number, marked) except? 0xFFFFFFFF:
+        """The note that says the same, but of those marks."""
+        note = self.note(number)
+        if note.marked == marked:
+            return number
+        return self.number(note._replace(marked=marked)) | number & (LIMITED | CAPPED)
+
+    cdef int take(self, uint32_t number, Service service) except -1:
+        """One span."""
+        marked, limits, _ = self.note(number)
+        if marked is not None:
+            labels, replaced = marked
+            for label in labels:
+                self.truncated[label] += 1
+            self.invalid_utf8 += replaced
+        if limits and service.overflowed is None:
+            service.overflowed = {}
+        for limit in limits:
+            service.overflowed[limit] = service.overflowed.get(limit, 0) + 1
+        return 0
