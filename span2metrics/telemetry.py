@@ -167,7 +167,7 @@ def _of_engine(stats: Stats) -> Iterator[Metric]:
     yield _single(names.POLICY_ERRORS, stats.policy_errors)
     yield _single(names.BIRTHS, stats.births)
     yield _single(names.LABEL_SETS, stats.label_sets)
-    yield _single(names.SERIES_LIMIT, stats.series_limit)
+    yield _single(names.SERIES_LIMIT, stats.limits[names.LIMIT_SERIES])
     yield _single(names.SERVICES, stats.services)
     yield _family(names.OVERFLOWED_SPANS, {(service, limit): n for (service, limit), n in stats.overflowed.items()})
     yield _single(names.SERIES_EXPIRED, stats.expired)

@@ -16,9 +16,9 @@ PACKAGE = "span2metrics"
 FLOORS = [
     {"__main__", "cli", "daemon", "grpc_core", "logs", "malloc"},  # process
     {"demo"},  # beside the edges, see APART
-    {"receivers", "web"},  # edges
+    {"receivers", "web", "recorded"},  # edges
     {"formats"},  # translation
-    {"intake", "ticks", "telemetry", "faults", "memory"},  # flow
+    {"intake", "ticks", "telemetry", "cardinality", "faults", "memory"},  # flow
     {"config"},  # words
     {"engine"},  # core
     {"names", "errors", "protobuf", "_build", ""},  # ground; "" is the package itself

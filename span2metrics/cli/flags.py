@@ -148,6 +148,25 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(shutdown_grace="0s")
 
 
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="*", help="recorded spans; without one, standard input is read")
+    _config_file(parser.add_argument_group("configuration"))
+
+
+def _preview(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="recorded spans: OTLP in JSON or protobuf, or gzip")
+    parser.add_argument("--top", type=_count, metavar="N", default=10, help="services that are named (%(default)s)")
+    parser.add_argument("--values", type=_count, metavar="N", default=3, help="values that are named of each label (3)")
+    _config_file(parser.add_argument_group("configuration"))
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 0 < number <= 1000:
+        raise ValueError
+    return number
+
+
 def _rate(text: str) -> float:
     number = float(text)
     if not 0 < number < float("inf"):
@@ -168,5 +187,15 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]]
         _config,
     ),
     "healthcheck": ("ask a running daemon how it is", "span2metrics healthcheck [--ready] [FLAG ...]", _healthcheck),
+    "explain": (
+        "say of each recorded span which series it makes, and why",
+        "span2metrics explain [FILE ...] [--config.file FILE]",
+        _explain,
+    ),
+    "preview": (
+        "say how many series recorded spans make, of what, and what limits and dimensions would change",
+        "span2metrics preview FILE ... [--config.file FILE]",
+        _preview,
+    ),
     "demo": ("run the daemon with a small payments company that sends to it", "span2metrics demo [FLAG ...]", _demo),
 }

@@ -118,6 +118,7 @@ cdef class Engine:
     cdef Tally tally
     cdef bint exemplars
     cdef object now                     # of the request at hand
+    cdef dict limits                    # names.LIMIT_… → how many there may be
     cdef uint64_t aggregated
     cdef uint64_t policy_errors
 
@@ -142,6 +143,12 @@ cdef class Engine:
             self.graph.edges.add_views(self.page, plan.graph)
             self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars
+        self.limits = {
+            names.LIMIT_SERVICES: plan.most_services,
+            names.LIMIT_SERIES: plan.most_series,
+            names.LIMIT_SERVICE_SERIES: plan.most_series_of_service,
+            names.LIMIT_EDGES: plan.most_edges,
+        }
 
     cdef int add_views(self, plan) except -1:
         cdef SeriesTable table
@@ -286,7 +293,7 @@ cdef class Engine:
             series=self.series(),
             births=self.births.births,
             label_sets=self.births.sets,
-            series_limit=self.births.most,
+            limits=self.limits,
             services=len(self.services.by_name) - 1,
             overflowed=self.overflowed(),
             expired=self.births.expired,

@@ -44,7 +44,7 @@ class Stats:
     capped_weights         spans whose own word would make them stand for more than `Plan.max_weight`
     dropped                reason → spans
     label_sets             that count against the limits, now
-    series_limit           label sets that there may be; 0: any number
+    limits                 `names.LIMIT_…` → how many there may be; 0: any number
     services               that are told apart, now
     overflowed             (service, `names.LIMIT_…`) → spans in a series of many, of services that there are
     expired                label sets that were removed because nothing came for them
@@ -65,7 +65,7 @@ class Stats:
     series: Mapping[str, int]
     births: int
     label_sets: int
-    series_limit: int
+    limits: Mapping[str, int]
     services: int
     overflowed: Mapping[tuple[str, str], int]
     expired: int

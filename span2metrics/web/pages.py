@@ -10,23 +10,27 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import hdrs, web
 
 from span2metrics.web import replies
+from span2metrics.web.cardinality import CardinalityPage
 from span2metrics.web.landing import FAVICON, landing
 from span2metrics.web.scrape import Scrape
 
 HEALTHY = "/-/healthy"
 READY = "/-/ready"
 ICON = "/favicon.ico"
+CARDINALITY = "/api/v1/cardinality"
 _METHODS = (hdrs.METH_GET, hdrs.METH_HEAD)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Pages:
-    """Called with a request, answers it.  `metrics`: path → page; the rest is as in `Web`."""
+    """Called with a request, answers it.  `metrics`: path → page; `cardinality`: what the label sets are made of; the
+    rest is as in `Web`."""
 
     def __init__(
         self,
         metrics: Mapping[str, Scrape],
+        cardinality: CardinalityPage,
         *,
         unready: Callable[[], str | None],
         version: str,
@@ -35,12 +39,17 @@ class Pages:
         self._unready = unready
         self._version = version
         self._receivers = receivers
-        self._links = {path: scrape.title for path, scrape in metrics.items()} | {READY: "Ready", HEALTHY: "Healthy"}
+        self._links = {path: scrape.title for path, scrape in metrics.items()} | {
+            CARDINALITY: "What the series are made of",
+            READY: "Ready",
+            HEALTHY: "Healthy",
+        }
         self._handlers: dict[str, Handler] = {
             "/": self._landing,
             ICON: self._icon,
             HEALTHY: self._healthy,
             READY: self._ready,
+            CARDINALITY: cardinality,
             **metrics,
         }
 

@@ -24,6 +24,7 @@ from span2metrics.intake import read_clock
 from span2metrics.receivers import listen
 from span2metrics.telemetry import Telemetry
 from span2metrics.web import replies
+from span2metrics.web.cardinality import CardinalityPage
 from span2metrics.web.pages import Pages
 from span2metrics.web.scrape import scrapes
 
@@ -59,7 +60,7 @@ class Web:
     ) -> None:
         self._endpoint = config.listen_address
         metrics = scrapes(config, engine, telemetry, clock, utf8_names=utf8_names)
-        self._pages = Pages(metrics, unready=unready, version=version, receivers=receivers)
+        self._pages = Pages(metrics, CardinalityPage(engine), unready=unready, version=version, receivers=receivers)
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
         self._faults = FaultLog("a page could not be answered")

@@ -1,0 +1,200 @@
+"""`explain`: what becomes of each recorded span, and why.
+
+A span is asked about by sending it to an engine of its own, which then has that span's series and nothing else; which
+rule did it is found by sending it to engines that have one rule each.  What depends on the spans before it, limits, is
+read from an engine that gets them all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from span2metrics import names
+from span2metrics.engine.core import Engine
+from span2metrics.engine.plan import Format, Now, Plan
+from span2metrics.engine.stats import Stats
+from span2metrics.recorded.spans import Clock, Recorded
+
+_SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)")
+_RECEIVERS = (Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CONSUMER)
+_BUCKET = re.compile(r'(.*?),?le="([^"]*)"')
+
+
+class Series(NamedTuple):
+    """A line of a page, or a histogram in one: `bucket` is the bound of the bucket that counts the span."""
+
+    name: str
+    labels: str
+    value: str
+    bucket: str = ""
+
+    def __str__(self) -> str:
+        inside = f"{{{self.labels}}}" if self.labels else ""
+        return f"{self.name}{inside}" + (f', bucket le="{self.bucket}"' if self.bucket else "")
+
+
+class Explained(NamedTuple):
+    """What becomes of a span.
+
+    dropped   the reason why no series counts it; "" where one does
+    notes     what was done to it, and what is odd about it
+    series    that count it
+    zeros     that are shown at 0 because of it
+    graph     what it does in the service graph
+    """
+
+    recorded: Recorded
+    dropped: str
+    notes: list[str]
+    series: list[Series]
+    zeros: list[Series]
+    graph: list[str]
+
+
+def explain(plan: Plan, spans: Iterable[Recorded]) -> Iterator[Explained]:
+    """Each span, in order."""
+    clock, whole, every = Clock(), Engine(plan), list(spans)
+    partners = Partners(plan, every)
+    for recorded in every:
+        now = clock.at([recorded])
+        before = whole.stats()
+        whole.consume(recorded.request(), now)
+        graph = list(_graph(plan, recorded, now, partners)) if plan.graph else []
+        yield _explained(plan, recorded, now, [*_limits(before, whole.stats())], graph)
+
+
+def _explained(plan: Plan, recorded: Recorded, now: Now, limits: list[str], graph: list[str]) -> Explained:
+    alone = _sent(plan, [recorded], now)
+    stats, series = alone.stats(), list(_series(alone, now))
+    of_spans = [found for found in series if not found.name.startswith(names.GRAPH_PREFIX)]
+    return Explained(
+        recorded,
+        next((reason for reason, count in stats.dropped.items() if count), ""),
+        [*_notes(stats, of_spans), *limits],
+        [found for found in of_spans if found.value != "0"],
+        [found for found in of_spans if found.value == "0"],
+        graph,
+    )
+
+
+def _sent(plan: Plan, spans: Iterable[Recorded], now: Now) -> Engine:
+    engine = Engine(plan)
+    for recorded in spans:
+        engine.consume(recorded.request(), now)
+    return engine
+
+
+# --- notes ------------------------------------------------------------------------------------------------------------
+
+
+def _notes(stats: Stats, series: list[Series]) -> Iterator[str]:
+    for anomaly, count in stats.anomalies.items():
+        if count:
+            yield f"{anomaly}: {names.ANOMALIES[anomaly]}"
+    for label, count in stats.truncated.items():
+        if count:
+            yield f"{label} is cut at limits.label_value_length"
+    if stats.weighted and series:
+        yield f"it was sampled, and stands for {series[0].value} spans"
+    if stats.capped_weights:
+        yield "it says that it stands for more than sampling.max_weight, and counts for that"
+
+
+def _limits(before: Stats, after: Stats) -> Iterator[str]:
+    for (service, limit), spans in after.overflowed.items():
+        if spans > before.overflowed.get((service, limit), 0):
+            yield f"with the spans before it, it meets {limit} of {service}: it counts in a series of many"
+
+
+# --- the graph --------------------------------------------------------------------------------------------------------
+
+
+class Partners:
+    """Which spans of a recording look for each other."""
+
+    def __init__(self, plan: Plan, spans: list[Recorded]) -> None:
+        self._plan = plan
+        self._by_id: dict[tuple[bytes, bytes], list[int]] = {}
+        self._by_wanted: dict[tuple[bytes, bytes], list[int]] = {}
+        self._spans = spans
+        for number, recorded in enumerate(spans):
+            self._by_id.setdefault((recorded.span.trace_id, recorded.span.span_id), []).append(number)
+            for key in _wanted(recorded):
+                self._by_wanted.setdefault(key, []).append(number)
+
+    def edges(self, recorded: Recorded, now: Now) -> Iterator[tuple[int, str]]:
+        """Number, from 1, of each span that makes an edge with this one, and the edge."""
+        own = (recorded.span.trace_id, recorded.span.span_id)
+        found = [n for key in _wanted(recorded) for n in self._by_id.get(key, ())] + self._by_wanted.get(own, [])
+        for number in sorted(set(found)):
+            if self._spans[number] is not recorded:
+                engine = _sent(self._plan, [recorded, self._spans[number]], now)
+                if engine.stats().edges[names.EDGE_PAIRED]:
+                    yield number + 1, _edge(engine, now)
+
+
+def _wanted(recorded: Recorded) -> list[tuple[bytes, bytes]]:
+    """The ids that a span looks for: those of its links, and its parent's."""
+    span = recorded.span
+    return [(link.trace_id, link.span_id) for link in span.links] + [(span.trace_id, span.parent_span_id)]
+
+
+def _graph(plan: Plan, recorded: Recorded, now: Now, partners: Partners) -> Iterator[str]:
+    met = [f"with span {number}: {edge}" for number, edge in partners.edges(recorded, now)]
+    alone = _sent(plan, [recorded], now)
+    outcomes = alone.stats().edges
+    if met:
+        yield from met
+    elif outcomes[names.EDGE_DATABASE]:
+        yield f"a database call: {_edge(alone, now)}"
+    elif outcomes[names.EDGE_UNPAIRED]:
+        yield "unpaired: its parent's id is no id"
+    elif not alone.stats().pending_edges:
+        yield "no part of it"
+    else:
+        yield _lonely(plan, recorded, alone, now)
+
+
+def _lonely(plan: Plan, recorded: Recorded, alone: Engine, now: Now) -> str:
+    """What becomes of a span that waits and meets nobody."""
+    assert plan.graph is not None
+    while alone.conclude(now):
+        pass
+    outcomes = alone.stats().edges
+    root = recorded.span.kind in _RECEIVERS and not recorded.span.parent_span_id
+    what = "it has no parent" if root else "the span at its other end is not here"
+    waits = f"{what}; after {plan.graph.wait_ns / 1e9:g}s"
+    if outcomes[names.EDGE_VIRTUAL]:
+        return f"{waits}: {_edge(alone, now)}"
+    if outcomes[names.EDGE_UNPAIRED]:
+        return f"{waits} it counts as unpaired"
+    return "leads from its parent to its children"
+
+
+def _edge(engine: Engine, now: Now) -> str:
+    total = f"{names.REQUEST.name}_total"
+    return next((str(found) for found in _series(engine, now) if found.name == total), "no edge")
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def _series(engine: Engine, now: Now) -> Iterator[Series]:
+    """Counters and gauges, and of each histogram its name and the bucket that is not empty."""
+    page = b"".join(engine.render(Format.TEXT, now)).decode()
+    seen = set()
+    for line in page.splitlines():
+        match = _SAMPLE.fullmatch(line)
+        if line.startswith("#") or match is None:
+            continue
+        name, labels, value = match[1], (match[2] or ""), match[3]
+        bucket = _BUCKET.fullmatch(labels) if name.endswith("_bucket") else None
+        if bucket and value != "0" and (name, bucket[1]) not in seen:
+            seen.add((name, bucket[1]))
+            yield Series(name.removesuffix("_bucket"), bucket[1], value, bucket[2])
+        elif not bucket and not name.endswith(("_sum", "_count")):
+            yield Series(name, labels, value)
