@@ -13,7 +13,6 @@ from span2metrics.engine.plan import Dimension
 from span2metrics.engine.rewriting import Rewrite
 from span2metrics.engine.where import Filters, Texts, Where
 
-
 README = (Path(__file__).parent.parent / "README.md").read_text()
 #: What the README shows of it.
 SHOWN = re.findall(r"^```yaml\n((?:filters|metrics):.*?)^```", README, re.DOTALL | re.MULTILINE)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -264,6 +266,21 @@ def test_a_filter_that_fails_by_a_bug_drops_nothing(monkeypatch: pytest.MonkeyPa
     engine.consume(request(named("no", "yes")), NOW)
     assert (engine.stats().aggregated, engine.stats().policy_errors) == (2, 2)
     assert b'otel_metric_overflow="true"} 2' in page(engine)
+
+
+def test_re2_is_loaded_where_a_pattern_is_asked_for_and_nowhere_else() -> None:
+    script = """
+import sys
+from span2metrics import daemon
+from span2metrics.config import compile_plan, load
+from span2metrics.engine.core import Engine
+from span2metrics.engine.patterns import compiled
+Engine(compile_plan(load(None)))
+assert "re2" not in sys.modules
+compiled("a.*")
+assert "re2" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 # --- what filters do not touch ----------------------------------------------------------------------------------------

@@ -153,6 +153,13 @@ def test_what_is_rewritten_is_not_counted_as_cut() -> None:
     assert set(engine.stats().truncated.values()) == {0}
 
 
+@pytest.mark.parametrize("first", [77777777777, "77777777777"])
+def test_what_is_cut_then_is_counted_whichever_of_equal_values_came_first(first: Any) -> None:
+    shown = plan(dimension(Rewrite("(.*)", "$1$1")), label_value_length=16)
+    engine = fed(shown, request(having("k", first)), *(request(having("k", 77777777777, "77777777777")) for _ in "ab"))
+    assert engine.stats().truncated["k"] == 5
+
+
 def test_dimensions_of_edges_are_rewritten_too() -> None:
     graph = Graph(dimensions=(Dimension("zone", ("zone",), rewrites=(Rewrite("(.*)-[0-9]", "$1"),), default="none"),))
     shown = dataclasses.replace(plan(), graph=graph)
