@@ -36,6 +36,7 @@ REWRITTEN: dict[str, tuple[Sequence[Rewrite], str, str]] = {
     "text that looks like a pattern is text": ([Rewrite(".", ".*")], "x", ".*"),
     "line ends are matched and kept": ([Rewrite("a(.*)", "$1")], "a\nb", "\nb"),
     "any alphabet": ([Rewrite("(ü+)(.)", "$2$1")], "üü本", "本üü"),
+    "a part of a character is mended": ([Rewrite(r"(\C)(.*|\C)", "$1")], "é", "\ufffd"),
     "nothing": ([Rewrite("secret-.*", "")], "secret-1", ""),
     "nothing becomes nothing": ([], "x", "x"),
 }

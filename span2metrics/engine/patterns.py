@@ -7,46 +7,46 @@ configurations have none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 
-class Match(Protocol):
-    """A text that a pattern matches; `group(n)` is None for a group that took no part."""
+class Pattern:
+    """A pattern with so many `groups`.  Its `.` is any character, line ends included.
 
-    def group(self, group: int) -> str | None: ...
+    Raises `ValueError` with what RE2 says of it, without the pattern.
+    """
 
+    def __init__(self, pattern: str) -> None:
+        import re2
 
-class Pattern(Protocol):
-    """A compiled pattern, with so many `groups`."""
+        options = re2.Options()
+        options.dot_nl = True
+        options.log_errors = False
+        try:
+            # Of bytes: of a str, places are counted in characters, which takes longer than to match.
+            compiled = re2.compile(pattern.encode(), options)
+        except re2.error as error:
+            raise ValueError(_reason(error)) from None
+        self.groups: int = compiled.groups
+        self._fullmatch: Any = compiled.fullmatch
 
-    groups: int
+    def matches(self, text: str) -> bool:
+        return self._fullmatch(text.encode()) is not None
 
-    def fullmatch(self, text: str) -> Match | None: ...
+    def groups_of(self, text: str) -> tuple[str, ...] | None:
+        """Texts of the groups, "" for one that took no part; None where the pattern does not match.
+
+        A group may end within a character only where the pattern asks for bytes (`\\C`).
+        """
+        match = self._fullmatch(text.encode())
+        return None if match is None else tuple((group or b"").decode(errors="replace") for group in match.groups())
 
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> Pattern:
-    """The pattern, in which `.` is any character, line ends included.
-
-    Raises `ValueError` with what RE2 says of it, without the pattern.
-    """
-    import re2
-
-    options = re2.Options()
-    options.dot_nl = True
-    options.log_errors = False
-    try:
-        found: Pattern = re2.compile(pattern, options)
-    except re2.error as error:
-        raise ValueError(_reason(error)) from None
-    return found
-
-
-def matcher(pattern: str) -> Callable[[str], object]:
-    """A function of a text that is true where the pattern matches all of it."""
-    return compiled(pattern).fullmatch
+    """The pattern, compiled once."""
+    return Pattern(pattern)
 
 
 def _reason(error: Any) -> str:

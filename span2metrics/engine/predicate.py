@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from span2metrics.engine.patterns import matcher
+from span2metrics.engine.patterns import compiled
 from span2metrics.engine.plan import Source
 from span2metrics.engine.where import Filters, Texts, Where
 
@@ -69,8 +69,8 @@ def _of_place(place: Place, texts: Texts) -> Predicate:
 
 
 def _accepts(texts: Texts) -> Callable[[str], bool]:
-    equal, patterns = frozenset(texts.equal), tuple(map(matcher, texts.patterns))
-    return lambda text: text in equal or any(matches(text) for matches in patterns)
+    equal, patterns = frozenset(texts.equal), tuple(map(compiled, texts.patterns))
+    return lambda text: text in equal or any(pattern.matches(text) for pattern in patterns)
 
 
 class Filter:

@@ -7,11 +7,10 @@ relabelling; all else for itself.  It knows texts alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from span2metrics.engine.patterns import Match, Pattern, compiled
+from span2metrics.engine.patterns import Pattern, compiled
 from span2metrics.engine.text import cut
 
 _SPECIAL = re.compile(r"\$(?:([1-9])(?![0-9])|(\$))|(\$|\\[0-9])")
@@ -66,11 +65,7 @@ class Rewriter:
 
     def _whole(self, text: str) -> str:
         for pattern, replace in self._compiled:
-            if match := pattern.fullmatch(text):
-                return "".join(_filled(replace, match))
+            groups = pattern.groups_of(text)
+            if groups is not None:
+                return "".join(piece if isinstance(piece, str) else groups[piece - 1] for piece in replace)
         return text
-
-
-def _filled(replace: Replacement, match: Match) -> Iterator[str]:
-    for piece in replace:
-        yield piece if isinstance(piece, str) else match.group(piece) or ""
