@@ -219,6 +219,11 @@ ANOMALIES = {
     "invalid_utf8": "a value that is not valid UTF-8; the bad bytes are replaced",
 }
 
+#: Values of `reason` of dropped_spans_total.
+FILTERED = "filtered"
+OUTSIDE_TIME_SLACK = "outside_time_slack"
+DROP_REASONS = (FILTERED, OUTSIDE_TIME_SLACK)
+
 PREFIX = "span2metrics_"
 BUILD_INFO = SelfMetric("span2metrics_build_info", "gauge", "Always 1; the build in its labels.", ("version", "python"))
 RECEIVED_SPANS = SelfMetric(
@@ -238,7 +243,15 @@ LAST_RECEIVED = SelfMetric(
 )
 AGGREGATED_SPANS = SelfMetric("span2metrics_aggregated_spans", "counter", "Spans counted into a series.")
 DROPPED_SPANS = SelfMetric(
-    "span2metrics_dropped_spans", "counter", "Received spans that no series counts.", ("reason",)
+    "span2metrics_dropped_spans",
+    "counter",
+    "Received spans that no series counts: by filters, or because they ended outside time.slack.",
+    ("reason",),
+)
+LATENESS = SelfMetric(
+    "span2metrics_span_lateness_seconds",
+    "histogram",
+    "From a span's end to its being taken, dropped spans too; those of the future are up to 0 and add nothing.",
 )
 ANOMALOUS_SPANS = SelfMetric(
     "span2metrics_span_anomalies",

@@ -27,7 +27,7 @@ from prometheus_client.metrics_core import (
 from span2metrics import names
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Format
-from span2metrics.engine.stats import Stats
+from span2metrics.engine.stats import LATENESS_BOUNDS_NS, Stats
 
 #: Seconds.  From a request that finds the intake empty to one that waits as long as clients commonly do (10 s).
 INGEST_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -159,6 +159,7 @@ def _of_engine(stats: Stats) -> Iterator[Metric]:
     anomalies = dict.fromkeys(names.ANOMALIES, 0) | dict(stats.anomalies)
     yield _single(names.AGGREGATED_SPANS, stats.aggregated)
     yield _family(names.DROPPED_SPANS, _by_one(stats.dropped))
+    yield _lateness(stats)
     yield _family(names.ANOMALOUS_SPANS, _by_one(anomalies))
     yield _family(names.TRUNCATED_VALUES, _by_one(stats.truncated))
     yield _single(names.WEIGHTED_SPANS, stats.weighted)
@@ -178,6 +179,12 @@ def _of_engine(stats: Stats) -> Iterator[Metric]:
     yield _single(names.FORGOTTEN_TARGETS, stats.forgotten_targets)
     yield _single(names.PENDING_EDGES, stats.pending_edges)
     yield _family(names.EDGES_MADE, _by_one(stats.edges))
+
+
+def _lateness(stats: Stats) -> Metric:
+    durations = _Durations(tuple(bound / 1e9 for bound in LATENESS_BOUNDS_NS))
+    durations.counts, durations.sum = list(stats.lateness.counts), stats.lateness.sum_ns / 1e9
+    return _histogram(names.LATENESS, {(): durations})
 
 
 def _by_one(values: Mapping[str, int]) -> dict[Labels, float]:

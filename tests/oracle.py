@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
 from tests.oracle_edges import Edges
+from tests.oracle_filters import OUTSIDE, dimension_of, fate, lateness_of
 from tests.oracle_graph_page import graph_shown
 from tests.oracle_halves import Settings
 from tests.oracle_limits import Limits
@@ -48,11 +49,13 @@ ENUMS = {"span_kind", "status_code"}
 
 
 class Oracle:
-    """Counts spans as the rules say.  `received`, `anomalies` and `truncated` as in the engine's stats."""
+    """Counts spans as the rules say.  `received`, `dropped`, `anomalies` and `truncated` as in the engine's stats."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.received = 0
+        self.dropped: Counter[str] = Counter()
+        self.ends: list[tuple[int, int]] = []
         self.anomalies: Counter[str] = Counter()
         self.truncated: Counter[str] = Counter()
         self._calls: Counter[Pairs] = Counter()
@@ -68,11 +71,18 @@ class Oracle:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
         places = list(places_of(parse("ExportTraceServiceRequest", request)))
         spans = [self._read(place) for place in places]
+        fates = [fate(place, self.plan, now) for place in places]
         parts = self.edges.read(places) if self.edges else []
         self._targets.update([self._target(place) for place in places] if self.plan.target_info else ())
         services = [self._service(dict(span[0])) for span in spans]
-        for place, (*labels, took, faults, truncated), service in zip(places, spans, services, strict=True):
-            self.received += 1
+        self.received += len(places)
+        self.dropped.update(filter(None, fates))
+        self.ends += [(place.span.end_time_unix_nano, now.wall_ns) for place in places]
+        for place, span_fate, (*labels, took, faults, truncated), service in zip(
+            places, fates, spans, services, strict=True
+        ):
+            if span_fate:
+                continue
             calls, duration = labels
             if service:
                 calls, duration = self.limits.place(service, renamed(calls, service), renamed(duration, service), now)
@@ -89,7 +99,12 @@ class Oracle:
         for labels in self._durations:
             self._born.setdefault(("duration", labels), now)
         if self.edges:
-            self.edges.take(parts, now)
+            self.edges.take([part for part, fate in zip(parts, fates, strict=False) if fate != OUTSIDE], now)
+
+    @property
+    def lateness(self) -> tuple[tuple[int, ...], int]:
+        """As in the engine's stats."""
+        return lateness_of(self.ends)
 
     def expire(self, now: Now) -> None:
         """Lets go of the graph's halves that are overdue, and of series for which no span has come for long."""
@@ -116,10 +131,10 @@ class Oracle:
         faults: set[str] = set()
         truncated: set[str] = set()
         both = self._builtin(place, faults) | self._read_dimensions(
-            self.plan.resource_labels + self.plan.dimensions, place, faults
+            self.plan.resource_labels + self.plan.dimensions, place, faults, truncated
         )
-        calls = both | self._read_dimensions(self.plan.calls_dimensions, place, faults)
-        duration = both | self._read_dimensions(self.plan.duration_dimensions, place, faults)
+        calls = both | self._read_dimensions(self.plan.calls_dimensions, place, faults, truncated)
+        duration = both | self._read_dimensions(self.plan.duration_dimensions, place, faults, truncated)
         took = duration_of(place.span, faults)
         if not (is_id(place.span.trace_id, 16) and is_id(place.span.span_id, 8)):
             faults.add("invalid_id")
@@ -153,8 +168,13 @@ class Oracle:
         }
         return {label: text for label, text in labels.items() if label not in self.plan.exclude}
 
-    def _read_dimensions(self, dimensions: Iterable[Dimension], place: Place, faults: set[str]) -> dict[str, str]:
-        return {dimension.label: place.dimension(dimension, faults) for dimension in dimensions}
+    def _read_dimensions(
+        self, dimensions: Iterable[Dimension], place: Place, faults: set[str], truncated: set[str]
+    ) -> dict[str, str]:
+        limit = self.plan.label_value_length
+        read = {dimension.label: dimension_of(place, dimension, limit, faults) for dimension in dimensions}
+        truncated.update(label for label, (_, is_cut) in read.items() if is_cut)
+        return {label: text for label, (text, _) in read.items()}
 
     def _cut(self, labels: dict[str, str], truncated: set[str]) -> Pairs:
         limit = self.plan.label_value_length

@@ -21,6 +21,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from span2metrics.engine.plan import MS, Dimension, Plan, Source
+from tests.oracle_filters import dimension_of
 from tests.oracle_page import Exemplar, Pairs
 from tests.oracle_spans import Place, duration_of, is_id
 from tests.twins import parse
@@ -125,7 +126,8 @@ def read(place: Place, settings: Settings) -> Iterator[Half | Forward]:
 
 def _half(place: Place, settings: Settings, side: str, meets: Key | None, root: bool = False, **names: str) -> Half:
     span = place.span
-    dimensions = ((f"{side}_{d.label}", place.dimension(d, set())) for d in settings.dimensions)
+    limit = settings.label_value_length
+    dimensions = ((f"{side}_{d.label}", dimension_of(place, d, limit, set())[0]) for d in settings.dimensions)
     return Half(
         side=side,
         service=service_of(place),

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from span2metrics.engine.plan import Now, Plan, Source
 from tests.oracle import Oracle
+from tests.oracle_filters import fate
 from tests.oracle_native import index
 from tests.oracle_page import Labels, Pairs
 from tests.oracle_spans import Place, places_of, value_text
@@ -115,6 +116,8 @@ class WeightedOracle(Oracle):
         weights = [weight_of(place, self.plan) for place in places]
         super().consume(request, now)
         for place, (weight, capped) in zip(places, weights, strict=True):
+            if fate(place, self.plan, now):
+                continue
             calls, duration, took, _, _ = self._read(place)
             self.weighted += weight != 1
             self.capped_weights += capped

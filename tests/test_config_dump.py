@@ -40,10 +40,17 @@ metrics:
   dimensions:
     - {name: "null", default: "on"}
     - {coalesce: ["1", "1e3", "~"], label: "yes", default: "$${X} # é", from: [scope, span]}
+    - {name: c, rewrite: [{match: "(5)..|null", replace: "$1xx"}, {match: "1", replace: "$$${X}"}]}
+    - {name: d, rewrite: [{match: "", replace: ""}]}
   resource_labels: [a, {name: b, default: "0x1F"}]
   exclude: [span_kind]
   errors_zero: false
   errors_zero_drop: []
+filters:
+  include: [{kind: [client, SPAN_KIND_SERVER], status: ok, service: ["null", {regex: "$${X}|1e3"}, "0x1F"]}]
+  exclude:
+    - {span_name: "on", resource.a: {regex: ""}, resource.b.c: "", span.d: [200, true, "1e3", {regex: a}, {regex: b}]}
+time: {slack: 90s}
 sampling: {tracestate: false, weight_attribute: "1", max_weight: 5}
 service_graph:
   enabled: false
@@ -77,7 +84,17 @@ def test_any_text_survives_the_dump(tmp_path_factory: pytest.TempPathFactory, te
 
 def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     dumped = yaml.safe_load(dump(Config()))
-    assert list(dumped) == ["receivers", "intake", "web", "metrics", "sampling", "limits", "service_graph"]
+    assert list(dumped) == [
+        "receivers",
+        "intake",
+        "web",
+        "metrics",
+        "filters",
+        "time",
+        "sampling",
+        "limits",
+        "service_graph",
+    ]
     assert dumped["receivers"]["otlp"]["grpc"] == {
         "endpoint": "localhost:4317",
         "max_request_size": "auto",
@@ -86,6 +103,7 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     assert dumped["metrics"]["buckets"] == "auto"
     assert dumped["metrics"]["unit"] == "s"
     assert dumped["web"]["max_scrapes"] == 8
+    assert (dumped["filters"], dumped["time"]) == ({"include": [], "exclude": []}, {"slack": None})
     assert dumped["sampling"] == {"tracestate": True, "weight_attribute": None, "max_weight": 10000}
     assert dumped["limits"] == {
         "services": 5000,

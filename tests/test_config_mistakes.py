@@ -11,6 +11,7 @@ import yaml
 
 from span2metrics.config import load, schema
 from span2metrics.errors import ConfigError
+from tests import cases_config_filters
 
 FILES = Path(__file__).parent / "data" / "config"
 
@@ -55,11 +56,11 @@ DOCUMENT = {
 }
 STRUCTURE = {
     "not_a_mapping": seen(
-        1, "", "expected a mapping (receivers, intake, web, metrics, sampling, limits, service_graph), found a list"
+        1, "", "expected a mapping (receivers, intake, web, metrics, filters, time, sampling, limits, service_graph)"
     ),
     "unknown_key": seen(3, "metrics.buckts", "unknown key; did you mean `buckets`?"),
     "unknown_key_in_dimension": seen(4, f"{FIRST}.lable", "unknown key; did you mean `label`?"),
-    "unknown_section": seen(2, "exporters", "unknown key; known: receivers, intake, web, metrics, sampling, limits"),
+    "unknown_section": seen(2, "exporters", "unknown key; known: receivers, intake, web, metrics, filters, time"),
     "merge_key": unseen(2, "web.<<", "unknown key"),
     "key_twice": unseen(3, "web.telemetry_path", "stands twice in one mapping, first on line 2; keep one of them"),
     "section_is_a_list": seen(1, "web", "expected a mapping (listen_address, telemetry_path,"),
@@ -184,7 +185,7 @@ DIMENSIONS = {
     ),
     "expire_after_without_unit": seen(2, "metrics.expire_after", "15m"),
     "limits_negative": seen(2, "limits.series", "-1"),
-    "dimension_is_text": seen(3, FIRST, "max_values), found the text `http.route`; write {name: …}"),
+    "dimension_is_text": seen(3, FIRST, "rewrite, max_values), found the text `http.route`; write {name: …}"),
     "dimension_without_attribute": seen(3, FIRST, "has neither `name` nor `coalesce`; say which attribute to read"),
     "dimension_with_name_and_coalesce": seen(3, FIRST, "has both `name` and `coalesce`; keep one of them"),
     "attribute_empty": seen(3, f"{FIRST}.name", "empty text is no name; write the name of an attribute"),
@@ -284,7 +285,11 @@ MANY = {
         schema=True,
     ),
 }
-MISTAKES = DOCUMENT | STRUCTURE | RECEIVERS | SCALARS | FAMILIES | DIMENSIONS | LABELS | SERVICE_GRAPH | MANY
+FILTERS = {
+    name: Mistake([Told(*wrong[:3]) for wrong in wrongs], schema=wrongs[0].seen)
+    for name, wrongs in cases_config_filters.MISTAKES.items()
+}
+MISTAKES = DOCUMENT | STRUCTURE | RECEIVERS | SCALARS | FAMILIES | DIMENSIONS | LABELS | SERVICE_GRAPH | FILTERS | MANY
 
 
 def test_every_mistake_has_its_file() -> None:

@@ -177,6 +177,8 @@ def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) ->
   zero_first: 30s
   target_info: true
   expire_after: 1h
+filters: {exclude: [{kind: client}]}
+time: {slack: 1h}
 sampling: {tracestate: false, weight_attribute: p, max_weight: 100}
 limits:
   {services: 1, series: 2, series_per_service: 3, edges: 4, label_value_length: 64, raw_key_bytes: 1MiB, targets: 100}

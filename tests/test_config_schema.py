@@ -55,6 +55,12 @@ VALID: list[dict[str, Any]] = [
     {"service_graph": {"dimensions": [{"name": "le"}], "database_attributes": [], "peer_attributes": ["a"]}},
     {"sampling": {"tracestate": False, "weight_attribute": "p", "max_weight": "100"}},
     {"sampling": {"weight_attribute": None, "max_weight": 1}},
+    {"filters": {"include": [{"kind": "server", "status": ["ok", "STATUS_CODE_UNSET"]}], "exclude": []}},
+    {"filters": {"exclude": [{"service": ["a", {"regex": "b.*"}], "span.k.l": {"regex": ""}, "resource.r": True}]}},
+    {"filters": {"exclude": [{"span_name": "${HOST}", "kind": "${KIND:-server}", "span.code": [200, -1]}]}},
+    {"metrics": {"dimensions": [{"name": "a", "rewrite": [{"match": "(.)..", "replace": "$1xx"}]}]}},
+    {"time": {"slack": None}},
+    {"time": {"slack": "1h30m"}},
 ]
 
 

@@ -19,6 +19,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from span2metrics import names
+from span2metrics.engine.stats import Outcome
 from span2metrics.errors import Overloaded
 from span2metrics.receivers.otlp_grpc import SERVICE
 from tests.conftest import Run
@@ -293,8 +294,9 @@ def test_the_deadline_goes_along_to_the_intake(run: Run) -> None:
         async with over_grpc() as edge:
             deadlines: list[float | None] = []
 
-            async def submit(_: bytes, __: str, deadline: float | None, held: object = None) -> None:
+            async def submit(_: bytes, __: str, deadline: float | None, held: object = None) -> Outcome:
                 deadlines.append(deadline)
+                return Outcome(1, 1, {})
 
             edge.intake.submit = submit  # type: ignore[method-assign, assignment]
             now = asyncio.get_running_loop().time()

@@ -86,6 +86,8 @@ EVERY_SERIES = {
     "span2metrics_received_bytes_total": [(receiver,) for receiver in names.RECEIVERS],
     "span2metrics_last_received_span_timestamp_seconds": [(receiver,) for receiver in names.RECEIVERS],
     "span2metrics_span_anomalies_total": [(reason,) for reason in names.ANOMALIES],
+    "span2metrics_dropped_spans_total": [(reason,) for reason in names.DROP_REASONS],
+    "span2metrics_span_lateness_seconds_count": [()],
     "span2metrics_scrapes_total": list(
         product(("text", "openmetrics", "protobuf"), ("complete", "aborted", "error", "rejected"))
     ),

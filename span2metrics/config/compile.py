@@ -13,6 +13,8 @@ from span2metrics.config.labels import label_of, sanitised, sources_of, utf8_lab
 from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel
 from span2metrics.engine import exponential, plan
 from span2metrics.engine.plan import Dialect, Plan, Source
+from span2metrics.engine.rewriting import Rewrite
+from span2metrics.engine.where import Filters
 
 
 def compile_plan(config: Config) -> Plan:
@@ -38,6 +40,8 @@ def compile_plan(config: Config) -> Plan:
         created=metrics.created,
         zero_first_ns=metrics.zero_first or 0,
         graph=_graph(config) if config.service_graph.enabled else None,
+        filters=Filters(config.filters.include, config.filters.exclude),
+        slack_ns=config.time.slack or 0,
         tracestate=config.sampling.tracestate,
         weight_attribute=config.sampling.weight_attribute or "",
         max_weight=config.sampling.max_weight,
@@ -75,9 +79,15 @@ def _usual_bounds(dialects: tuple[Dialect, ...]) -> tuple[int, ...]:
 
 def _dimensions(entries: Iterable[Dimension], metrics: Metrics) -> tuple[plan.Dimension, ...]:
     return tuple(
-        plan.Dimension(label_of(e), e.attributes, sources_of(e), e.default, _utf8(e, metrics), e.max_values)
+        plan.Dimension(
+            label_of(e), e.attributes, sources_of(e), e.default, _utf8(e, metrics), _rewrites(e), e.max_values
+        )
         for e in entries
     )
+
+
+def _rewrites(entry: Dimension) -> tuple[Rewrite, ...]:
+    return tuple(Rewrite(rewrite.match, rewrite.replace) for rewrite in entry.rewrite)
 
 
 def _resource_label(entry: ResourceLabel, metrics: Metrics) -> plan.Dimension:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from span2metrics.config.forms import ATTRIBUTE, LABEL
 from span2metrics.config.kinds import Choice, Distinct, ListOf, Text, Whole
+from span2metrics.config.rewrite import REWRITES, Rewrite
 from span2metrics.config.section import Entry, setting
 from span2metrics.engine.plan import Source
 
@@ -41,6 +42,12 @@ class Dimension:
         (),
         "Where to look, in order: span, resource, scope. Without it, span and then resource (scope.name and "
         "scope.version: the scope).",
+    )
+    rewrite: tuple[Rewrite, ...] = setting(
+        REWRITES,
+        (),
+        "What to show in place of values that are found, by the first entry that matches. Without it, and where none "
+        "matches, the value as it is.",
     )
     max_values: int = setting(
         Whole(0, 1_000_000),

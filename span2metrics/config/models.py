@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from span2metrics import names
 from span2metrics.config.dimensions import DIMENSIONS, Dimension, ResourceLabel
+from span2metrics.config.filters import Filters, Time
 from span2metrics.config.forms import (
     BOUND,
     DAY,
@@ -51,6 +52,7 @@ __all__ = [
     "Dimension",
     "Duration",
     "Endpoint",
+    "Filters",
     "GrpcReceiver",
     "HttpReceiver",
     "Intake",
@@ -63,6 +65,7 @@ __all__ = [
     "ResourceLabel",
     "Sampling",
     "ServiceGraph",
+    "Time",
     "Web",
 ]
 
@@ -246,6 +249,13 @@ class Config:
     intake: Intake = setting(Section(Intake), Intake(), "The queue between the receivers and the engine.")
     web: Web = setting(Section(Web), Web(), "The pages.")
     metrics: Metrics = setting(Section(Metrics), Metrics(), "The metrics made of spans.")
+    filters: Filters = setting(
+        Section(Filters),
+        Filters(),
+        "Which spans count in the span metrics; the service graph takes them all. An entry says what must hold of a "
+        "span, all of it.",
+    )
+    time: Time = setting(Section(Time), Time(), "Spans that come too late or from the future.")
     sampling: Sampling = setting(Section(Sampling), Sampling(), "For how many spans a sampled one counts.")
     limits: Limits = setting(Section(Limits), Limits(), "What keeps memory bounded.")
     service_graph: ServiceGraph = setting(

@@ -158,6 +158,11 @@ class Value:
         """Reports a mistake and goes on."""
         self.reading.add(self.path, message)
 
+    def hide_as_a_whole(self) -> None:
+        """No dump shows any of the value if a part of it is secret: it would stand at another path there."""
+        if any(place.secret and _within(path, self.path) for path, place in self.reading.places.items()):
+            self.reading.places[self.path] = self.reading.places[self.path]._replace(secret=True)
+
     def items(self) -> list[Value]:
         """The elements of a list."""
         return [

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from span2metrics import names
 from span2metrics.config.labels import ambiguous, label_of, reserved
 from span2metrics.config.models import Config, Dimension, ResourceLabel
+from span2metrics.config.pattern_rules import conditions_can_hold, rewrites_fit
 from span2metrics.config.reading import Reading
 from span2metrics.config.scalars import Endpoint
 from span2metrics.engine.dialects import views_of
@@ -41,6 +42,8 @@ def check(config: Config, reading: Reading) -> None:
         dimensions_have_attributes,
         scope_attributes_are_clear,
         defaults_fit,
+        values_are_rewritten,
+        conditions_can_hold,
         edges_have_a_limit_of_their_own,
         labels_are_free,
         labels_are_unique,
@@ -161,6 +164,10 @@ def defaults_fit(config: Config, reading: Reading) -> None:
     for path, entry in _listed(config):
         if len(entry.default.encode()) > limit:
             reading.add(f"{path}.default", f"is longer than limits.label_value_length ({limit} bytes); shorten it")
+
+
+def values_are_rewritten(config: Config, reading: Reading) -> None:
+    rewrites_fit(_dimensions(config), config, reading)
 
 
 def edges_have_a_limit_of_their_own(config: Config, reading: Reading) -> None:

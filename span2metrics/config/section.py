@@ -140,10 +140,11 @@ class Entry(Section[T]):
         return f"; write {{{next(iter(self.settings))}: …}}" if value.kind == "text" else super()._remedy(value)
 
     def show(self, value: T) -> Plain:
-        return {key: shown for key, shown in super().show(value).items() if shown != self._absent(key)}
+        return {key: shown for key, shown in super().show(value).items() if not self._may_be_absent(key, shown)}
 
-    def _absent(self, key: str) -> Plain:
-        return self.settings[key].kind.show(self.settings[key].default)
+    def _may_be_absent(self, key: str, shown: Plain) -> bool:
+        declared = self.settings[key]
+        return not declared.required and bool(shown == declared.kind.show(declared.default))
 
     def schema(self, definitions: Definitions) -> Schema:
         reference = super().schema(definitions)

@@ -16,6 +16,7 @@ cdef class Births:
     cdef Notes notes
     cdef Expiry calls_expiry
     cdef Expiry durations_expiry
+    cdef bint filters
     cdef size_t sets                # label sets that count against the limits …
     cdef size_t most                # … which are these; 0: none
     cdef size_t most_of_service
@@ -28,6 +29,7 @@ cdef class Births:
 
     def __cinit__(self, policy, plan, SeriesTable calls, SeriesTable durations, Services services, Notes notes):
         self.policy, self.services, self.notes = policy, services, notes
+        self.filters = policy.filters
         self.calls, self.durations = calls, durations
         self.calls_expiry = Expiry(calls, plan.expire_after_ns)
         self.durations_expiry = Expiry(durations, plan.expire_after_ns if durations is not calls else 0)
@@ -44,6 +46,8 @@ cdef class Births:
 
     cdef inline bint holds(self, Target* target):
         """Are a known key's series still those that it was given, and would it be given them again?"""
+        if target.calls == NO_SERIES:                   # it is filtered
+            return True
         if not self.any_gone and not target.notes & (LIMITED | CAPPED):
             return True
         return self.stamp_of(target) == target.stamp and not self.may_ask(target)
@@ -66,8 +70,10 @@ cdef class Births:
     # --- births -------------------------------------------------------------------------------------------------------
 
     cdef object named(self, Miss miss):
-        """Label texts of a key that was never seen; None where naming fails."""
+        """Label texts of a key that was never seen; None where naming fails, FILTERED where no series counts it."""
         try:
+            if self.filters and not self.policy.keeps(miss.context, miss.name, miss.kind, miss.status, miss.values):
+                return FILTERED
             return self.policy.name(miss.context, miss.name, miss.kind, miss.status, miss.values)
         except Exception:
             self.policy_errors += 1
@@ -80,7 +86,6 @@ cdef class Births:
             if miss.origin is not None:
                 miss.target = miss.origin.target
             elif not miss.known:
-                self.births += 1
                 self.obtain(miss, self.named(miss))
             miss.target.notes = self.notes.marked(miss.target.notes, miss.marked)
         return 0
@@ -88,8 +93,12 @@ cdef class Births:
     cdef int obtain(self, Miss miss, texts) except -1:
         cdef Service service = miss.context.room
         cdef Target* target = &miss.target
+        if texts is FILTERED:
+            target[0] = Target(NO_SERIES, NO_SERIES, 0, 0, 0)
+            return 0
         cdef bint limited = False
         cdef uint32_t flags = 0
+        self.births += 1
         limits = [names.LIMIT_SERVICES] if service is self.services.other else []
         capped = ()
         if texts is None:
@@ -225,3 +234,6 @@ cdef class Births:
         self.expired += 1
         self.any_gone = True
         return 0
+
+
+FILTERED = object()

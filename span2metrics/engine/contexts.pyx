@@ -290,6 +290,14 @@ cdef class AttributeReader:
             self.found[self.found_count] = <uint16_t>number
             self.found_count += 1
 
+    cdef int check(self, uint32_t length, list merged) except -1:
+        """Reads the arrays and maps that were found, of which other values have no faults."""
+        cdef uint32_t i
+        for i in range(self.count):
+            if self.values[i].kind == ARRAY or self.values[i].kind == MAP:
+                label_text(&self.values[i], length, merged)
+        return 0
+
     cdef tuple resource(self, Cursor c, uint32_t length, list merged):
         """Texts and marks of a Resource's attributes."""
         cdef uint32_t tag

@@ -17,7 +17,8 @@ class Engine:
         """Applies an OTLP `ExportTraceServiceRequest`, whole or not at all.
 
         Raises `DecodeError` where a field that the plan reads is at fault, or the framing; nothing has changed then.
-        Accepts whatever protobuf's own parser does, and invalid UTF-8, which it replaces.
+        Accepts whatever protobuf's own parser does, and invalid UTF-8, which it replaces.  Spans that the plan's
+        filters or slack keep out are dropped, as the outcome says.
         """
 
     def expire(self, now: Now) -> bool:

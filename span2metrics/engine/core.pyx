@@ -19,6 +19,7 @@ One extension module in a few files, each textually included below and each one 
     rows        what the walk makes of spans
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
+    times       when spans ended, and which ended too long ago
     spans       the walk over a request, into scratch rows
     edges       the numbers of the service graph
     pairing     the service graph: halves meet and are counted
@@ -63,7 +64,7 @@ from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.plan import Escaping, Format
 from span2metrics.engine.policy import NO_NOTE, Context, Note, Policy, pair, quoted
-from span2metrics.engine.stats import LabelSet, Outcome, Stats
+from span2metrics.engine.stats import LATENESS_BOUNDS_NS, LabelSet, Lateness, Outcome, Stats
 from span2metrics.engine.text import base64_text, bound_text, cut, double_text
 from span2metrics.errors import DecodeError
 
@@ -88,6 +89,7 @@ include "weights.pyx"
 include "notes.pyx"
 include "births.pyx"
 include "listing.pyx"
+include "times.pyx"
 include "spans.pyx"
 include "buffer.pyx"
 include "spelling.pyx"
@@ -120,6 +122,8 @@ cdef class Engine:
     cdef object now                     # of the request at hand
     cdef dict limits                    # names.LIMIT_… → how many there may be
     cdef uint64_t aggregated
+    cdef uint64_t filtered
+    cdef uint64_t outside           # the slack
     cdef uint64_t policy_errors
 
     def __init__(self, plan):
@@ -161,13 +165,20 @@ cdef class Engine:
 
     def consume(self, bytes request not None, now):
         cdef Walk walk = self.walk
-        cdef uint64_t before = self.aggregated
+        cdef uint64_t aggregated = self.aggregated, dropped = self.filtered + self.outside
+        cdef uint64_t too_old = walk.times.total.too_old, filtered = self.filtered
         self.births.at(now)
         self.now = now
+        walk.times.at(now.wall_ns)
         try:
             walk.request(<const uint8_t*>PyBytes_AS_STRING(request), PyBytes_GET_SIZE(request), self._apply_block)
             self._apply_block()
-            return Outcome(self.aggregated - before, self.aggregated - before, NONE_DROPPED)
+            aggregated = self.aggregated - aggregated
+            if self.filtered + self.outside == dropped:
+                return Outcome(aggregated, aggregated, NONE_DROPPED)
+            filtered, too_old = self.filtered - filtered, walk.times.total.too_old - too_old
+            dropped = self.filtered + self.outside - dropped
+            return outcome_of(aggregated, filtered, too_old, dropped - filtered - too_old)
         finally:
             walk.reset()
 
@@ -198,8 +209,14 @@ cdef class Engine:
         cdef Target* target
         cdef Series* series
         cdef bint shown
+        cdef uint64_t filtered = 0
         while row != end:
             target = &row.entry.target if row.entry is not NULL else &(<Miss>walk.misses[row.miss]).target
+            if target.calls == NO_SERIES:
+                filtered += 1
+                untell(&walk.tally, row.odd)
+                row += 1
+                continue
             series = self.calls.at(target.calls)
             series.seen = self.calls.now
             series.calls += 1
@@ -217,7 +234,9 @@ cdef class Engine:
             if target.notes:
                 self.notes.take(target.notes, self.services.owner(series))
             row += 1
-        self.aggregated += walk.count
+        self.filtered += filtered
+        self.aggregated += walk.count - filtered
+        self.outside += walk.times.keep()
         self.tally.unknown_service += walk.tally.unknown_service
         self.tally.invalid_id += walk.tally.invalid_id
         self.tally.no_time += walk.tally.no_time
@@ -276,9 +295,10 @@ cdef class Engine:
 
     def stats(self):
         return Stats(
-            received=self.aggregated,
+            received=self.aggregated + self.filtered + self.outside,
             aggregated=self.aggregated,
-            dropped=NONE_DROPPED,
+            dropped={names.FILTERED: self.filtered, names.OUTSIDE_TIME_SLACK: self.outside},
+            lateness=self.walk.times.lateness(),
             anomalies={
                 "unknown_service": self.tally.unknown_service,
                 "invalid_id": self.tally.invalid_id,
@@ -319,3 +339,9 @@ cdef class Engine:
 
 
 NONE_DROPPED = types.MappingProxyType({})
+
+
+cdef object outcome_of(uint64_t aggregated, uint64_t filtered, uint64_t too_old, uint64_t too_new):
+    dropped = {names.FILTERED: filtered, names.OUTSIDE_TIME_SLACK: too_old + too_new}
+    received = aggregated + filtered + too_old + too_new
+    return Outcome(received, aggregated, {reason: count for reason, count in dropped.items() if count}, too_old, too_new)

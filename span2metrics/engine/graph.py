@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from span2metrics import names
-from span2metrics.engine.plan import Dimension, Graph, Source
+from span2metrics.engine.plan import Graph, Source
 from span2metrics.engine.policy import Context, Policy, pair
 from span2metrics.engine.text import cut
 
@@ -54,6 +54,7 @@ class GraphPolicy:
         self._graph = graph
         self._label_length = label_length
         self._dimensions = [(dimension, tuple(policy.places(dimension))) for dimension in graph.dimensions]
+        self._rewriters = [policy.rewriter(dimension) for dimension in graph.dimensions]
         self._attributes = list(policy.attributes[Source.SPAN])
         self.databases = self._positions(graph.database_attributes)
         self.database_servers = self._positions(DATABASE_SERVERS)
@@ -78,11 +79,20 @@ class GraphPolicy:
         database = self._database(values) if kind == CLIENT else ""
         return Named(
             context.service,
-            tuple(_text(dimension, places, context, values) for dimension, places in self._dimensions),
+            self._values(context, values),
             database,
             database or self._peer(kind, values, host),
             kind in (PRODUCER, CONSUMER),
         )
+
+    def _values(self, context: Context, values: Sequence[str]) -> tuple[str, ...]:
+        """Of the dimensions."""
+        found = (values, context.resource, context.scope)
+        texts = []
+        for (dimension, places), rewriter in zip(self._dimensions, self._rewriters, strict=True):
+            text = next((text for at, position in places if (text := found[at][position])), "")
+            texts.append((rewriter(text) if rewriter else text) if text else dimension.default)
+        return tuple(texts)
 
     def _database(self, values: Sequence[str]) -> str:
         matched = _first(values, self.databases)
@@ -145,11 +155,6 @@ def _connection_type(client: Named | None, server: Named | None) -> str:
     if not (client and server):
         return names.CONNECTION_VIRTUAL
     return names.CONNECTION_MESSAGING if client.messaging or server.messaging else ""
-
-
-def _text(dimension: Dimension, places: Sequence[tuple[int, int]], context: Context, values: Sequence[str]) -> str:
-    found = (values, context.resource, context.scope)
-    return next((text for at, position in places if (text := found[at][position])), dimension.default)
 
 
 def _joined(address: str, port: str) -> str:

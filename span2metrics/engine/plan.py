@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from span2metrics import names
+from span2metrics.engine.rewriting import Rewrite
+from span2metrics.engine.where import NO_FILTERS, Filters
 
 MS = 1_000_000  # nanoseconds
 
@@ -125,8 +127,9 @@ class Dimension:
 
     `label` is a valid label name, unique among its family's.  `default` "" means: no value, no label.  The scope's
     own name and version are its attributes `scope.name` and `scope.version`.  `utf8` is the name that scrapers see
-    which ask for UTF-8 names, any text that is as unique; "" means `label`.  Beyond `max_values` values it is
-    `__other__`; 0: there may be any number.
+    which ask for UTF-8 names, any text that is as unique; "" means `label`.  A value that is found, the default not
+    among them, is shown as the first of `rewrites` that matches has it.  Beyond `max_values` values it is `__other__`;
+    0: there may be any number.
     """
 
     label: str
@@ -134,6 +137,7 @@ class Dimension:
     sources: tuple[Source, ...] = (Source.SPAN, Source.RESOURCE)
     default: str = ""
     utf8: str = ""
+    rewrites: tuple[Rewrite, ...] = ()
     max_values: int = 0
 
 
@@ -191,6 +195,9 @@ class Plan:
     created                OpenMetrics pages say when each series began (`_created`)
     zero_first_ns          nanoseconds for which a series that is born is shown at 0; 0: not at all
     graph                  the service graph, None for none
+    filters                which spans count in the span metrics; the service graph takes all
+    slack_ns               a span that ended longer ago than so many nanoseconds, or ends as far in the future, is
+                           dropped; 0: none is
     tracestate             a sampled span's tracestate says how many spans it stands for
     weight_attribute       what it says not an attribute does, as a probability; "": none
     max_weight             spans that one may stand for, at least 1
@@ -223,6 +230,8 @@ class Plan:
     created: bool = False
     zero_first_ns: int = 0
     graph: Graph | None = Graph()
+    filters: Filters = NO_FILTERS
+    slack_ns: int = 0
     tracestate: bool = True
     weight_attribute: str = ""
     max_weight: int = 10_000

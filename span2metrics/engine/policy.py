@@ -2,9 +2,10 @@
 
 Called once for each key that was never seen, so that rules about labels can be read and changed here; the compiled core
 pays nothing for them on known keys.  Owns which attributes are read, in which order a label looks for its value, what
-is escaped and what a sibling at 0 looks like.  Knows nothing of the wire, of counts or of the configuration's files.
+is escaped and what a sibling at 0 looks like.  Which keys have series at all is `predicate`'s to say, what a value is
+rewritten to `rewriting`'s.  Knows nothing of the wire, of counts or of the configuration's files.
 
-Rules: semantics §1.1 (labels, `errors_zero`), §1.3 (dimensions, `exclude`).
+Rules: semantics §1.1 (labels, `errors_zero`), §1.3 (dimensions, filters, `exclude`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import NamedTuple
 
 from span2metrics import names
 from span2metrics.engine.plan import Dimension, Plan, Source
+from span2metrics.engine.predicate import Filter, Subject
+from span2metrics.engine.rewriting import Rewriter
 from span2metrics.engine.value_limits import ValueLimits
 
 #: Marks of a value on its way from the wire to a label.
@@ -101,6 +104,7 @@ class Label(NamedTuple):
     places: tuple[Place, ...]
     default: str
     in_zero: bool
+    rewriter: Rewriter | None
 
 
 class Policy:
@@ -109,7 +113,8 @@ class Policy:
     `span_attributes`, `resource_attributes` and `scope_attributes` are what the core must read, in the order in which
     it must pass the values; the service's name is the resource's first.  `read_attributes` are those of a span and what
     it is weighed by, which is at `weight_at` (-1: by none).  `split` says that calls and durations have
-    labels of their own.  `labels` are all label names that may come from the traffic.
+    labels of their own.  `labels` are all label names that may come from the traffic.  `filters` says that not all keys
+    may be kept, `rewrites` that labels may show other values than were read.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -121,12 +126,16 @@ class Policy:
         self._exclude = plan.exclude
         self._zero_drop = plan.errors_zero_drop
         self._errors_zero = plan.errors_zero and names.STATUS_CODE not in plan.exclude
+        self._length = plan.label_value_length
         common = (*plan.resource_labels, *plan.dimensions)
         self.values = ValueLimits((*common, *plan.calls_dimensions, *plan.duration_dimensions))
         self._resource_labels = self._compiled(plan.resource_labels)
         self._calls = self._compiled((*common, *plan.calls_dimensions))
         self._durations = self._compiled((*common, *plan.duration_dimensions))
         self.split = self._calls != self._durations
+        self.rewrites = any(label.rewriter for label in (*self._calls, *self._durations))
+        self.filters = bool(plan.filters)
+        self._filter = Filter(plan.filters, self.place)
         self.span_attributes = tuple(self.attributes[Source.SPAN])
         self.weight_at = self._place_of_weight(plan.weight_attribute)
         self.read_attributes = tuple(self.attributes[Source.SPAN])
@@ -142,17 +151,36 @@ class Policy:
 
     def _compiled(self, dimensions: Iterable[Dimension]) -> tuple[Label, ...]:
         """Ready to look up; what a sibling at 0 lacks comes last, so that its text is the beginning of another."""
-        labels = [Label(d.label, tuple(self.places(d)), d.default, d.label not in self._zero_drop) for d in dimensions]
+        labels = [
+            Label(d.label, tuple(self.places(d)), d.default, d.label not in self._zero_drop, self.rewriter(d))
+            for d in dimensions
+        ]
         return tuple(sorted(labels, key=lambda label: not label.in_zero))
+
+    def rewriter(self, dimension: Dimension) -> Rewriter | None:
+        return Rewriter(dimension.rewrites, self._length) if dimension.rewrites else None
 
     def places(self, dimension: Dimension) -> Iterable[Place]:
         """Where a dimension's value may be, in order; what must be read for it is noted."""
         for attribute in dimension.attributes:
             for source in dimension.sources:
-                known = self.attributes[source]
-                if attribute not in known:
-                    known.append(attribute)
-                yield Place(LISTS.index(source), known.index(attribute))
+                yield self.place(source, attribute)
+
+    def place(self, source: Source, attribute: str) -> Place:
+        """Where an attribute's value is; that it must be read is noted."""
+        known = self.attributes[source]
+        if attribute not in known:
+            known.append(attribute)
+        return Place(LISTS.index(source), known.index(attribute))
+
+    def reads(self, label: str) -> bool:
+        """Whether what a built-in label shows is part of a key."""
+        filtered = {
+            names.SPAN_NAME: self._filter.reads_name,
+            names.SPAN_KIND: self._filter.reads_kind,
+            names.STATUS_CODE: self._filter.reads_status,
+        }
+        return label not in self._exclude or filtered[label]
 
     def _place_of_weight(self, attribute: str) -> int:
         known = self.attributes[Source.SPAN]
@@ -166,6 +194,11 @@ class Policy:
 
     # --- naming -------------------------------------------------------------------------------------------------------
 
+    def keeps(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> bool:
+        """Whether spans with that key count; the arguments are those of `name`."""
+        found = (values, context.resource, context.scope)
+        return self._filter.keeps(Subject(context.service, name, kind, status, found))
+
     def name(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Names:
         """Label texts for a key.  `values`: texts by `span_attributes`, "" for none."""
         head = f"{self._head(context)}{self._shown(names.SPAN_NAME, name)}{self._kinds[kind]}"
@@ -176,7 +209,7 @@ class Policy:
         if self._errors_zero and status != names.ERROR:
             dropped = "".join(tail[self._kept_in_zero :])
             zero = len(calls) - len(dropped.encode())
-        return Names(calls, durations, len(head.encode()), status, zero, self.values.refused())
+        return Names(calls, durations, len(head.encode()), self._status(status), zero, self.values.refused())
 
     def overflow(self, context: Context, kind: int, status: int, *, bare: bool = False) -> Names:
         """Label texts of the series that stands for a service's spans which have none of their own.
@@ -197,7 +230,11 @@ class Policy:
         shown = f"{head}{''.join(resource[:kept])}{pair(names.OVERFLOW_LABEL, 'true')}".encode()
         text = shown + "".join(resource[kept:]).encode()
         zero = len(shown) if self._errors_zero and status != names.ERROR else -1
-        return Names(text, text, len(head.encode()), status, zero)
+        return Names(text, text, len(head.encode()), self._status(status), zero)
+
+    def _status(self, status: int) -> int:
+        """A series' status; one for all where no label shows it, although a filter may read it."""
+        return 0 if names.STATUS_CODE in self._exclude else status
 
     def _texts(self, labels: Sequence[Label], context: Context, values: Sequence[str]) -> list[str]:
         """A rendered pair for each label, "" where it has no value."""
@@ -215,8 +252,8 @@ class Policy:
 
     def marked(
         self, context: Context, name_mark: int, values: Sequence[str], marks: Sequence[int]
-    ) -> tuple[tuple[str, ...], bool]:
-        """Labels whose value was cut, and whether any label's value had bytes replaced.
+    ) -> tuple[tuple[str, ...], bool] | None:
+        """Labels whose value was cut, and whether any label's value had bytes replaced; None for neither.
 
         Only values that a label shows count: what a label passed over on its way does not.
         """
@@ -224,12 +261,14 @@ class Policy:
         shown = {label: mark for label, mark in found.items() if label not in self._exclude}
         for label in (*self._calls, *self._durations):
             shown[label.name] = shown.get(label.name, 0) | self._mark(label, context, values, marks)
-        return tuple(name for name, mark in shown.items() if mark & CUT), any(m & REPLACED for m in shown.values())
+        cut, replaced = tuple(name for name, m in shown.items() if m & CUT), any(m & REPLACED for m in shown.values())
+        return (cut, replaced) if cut or replaced else None
 
     def _mark(self, label: Label, context: Context, values: Sequence[str], marks: Sequence[int]) -> int:
         found = (values, context.resource, context.scope)
         marked = (marks, context.resource_marks, context.scope_marks)
-        return next((marked[at][i] for at, i in label.places if found[at][i]), 0)
+        mark, text = next(((marked[at][i], found[at][i]) for at, i in label.places if found[at][i]), (0, ""))
+        return mark | (CUT if label.rewriter and label.rewriter.cuts(text) else 0)
 
 
 def _texts(
@@ -237,11 +276,11 @@ def _texts(
 ) -> list[str]:
     found = (values, context.resource, context.scope)
     texts = []
-    for label, places, default, _ in labels:
+    for label, places, default, _, rewriter in labels:
         text = default
         for at, position in places:
             if value := found[at][position]:
-                text = value
+                text = rewriter(value) if rewriter else value
                 break
         if limits and text and label in limits.caps:
             text = limits.admitted(label, text)

@@ -24,6 +24,7 @@ cdef struct Row:
     uint32_t link_count     # that count
     uint32_t size           # bytes of the span as it was sent
     uint32_t miss           # number in `misses`
+    uint32_t odd            # what `tally` has of it, a bit each; told only where spans may be filtered
     uint8_t timed           # has a duration to observe
     uint8_t aged            # the entry is of the old generation
     uint8_t failed
@@ -178,3 +179,22 @@ cdef inline void tell(Tally* tally, Span* span, Row* row, bint unknown, uint8_t 
     tally.no_time += not row.timed
     tally.negative_duration += <bint>row.timed & (span.end < span.start)       # `and` would make objects of them
     tally.unknown_enum += kind != <uint32_t>span.kind or status != <uint32_t>span.status
+
+
+cdef inline uint32_t told(Tally* before, Tally* after) noexcept nogil:
+    """What a span added to the tally, a bit for each of its numbers."""
+    cdef uint64_t* old = <uint64_t*>before
+    cdef uint64_t* new = <uint64_t*>after
+    cdef uint32_t odd = 0
+    cdef uint32_t i
+    for i in range(sizeof(Tally) // sizeof(uint64_t)):
+        odd |= <uint32_t>(new[i] != old[i]) << i
+    return odd
+
+
+cdef inline void untell(Tally* tally, uint32_t odd) noexcept nogil:
+    """Takes that back: the span does not count."""
+    cdef uint64_t* numbers = <uint64_t*>tally
+    cdef uint32_t i
+    for i in range(sizeof(Tally) // sizeof(uint64_t)):
+        numbers[i] -= odd >> i & 1

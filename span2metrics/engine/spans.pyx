@@ -16,9 +16,12 @@ cdef class Walk:
     cdef Births births
     cdef object policy
     cdef Weights weights
+    cdef Times times
     cdef AttributeReader reader
     cdef list readers       # by kind of span; one for all where there is no service graph
     cdef bint reads_name, reads_kind, reads_status
+    cdef bint filters       # rows know what is odd about them …
+    cdef bint rewrites      # … and misses whether a label cuts what it makes of a value
     cdef uint32_t label_length, key_values  # the latter: so many of what the reader finds are in the key
     cdef Row* rows
     cdef size_t count, room, aged
@@ -38,12 +41,14 @@ cdef class Walk:
         self.contexts, self.targets, self.keys, self.births = contexts, targets, keys, births
         self.policy = policy
         self.weights = Weights(policy, plan)
+        self.times = Times(plan)
+        self.filters, self.rewrites = policy.filters, policy.rewrites
         self.reader = AttributeReader(policy.read_attributes)
         self.key_values = len(policy.span_attributes)
         self.readers = [self.reader] * (LAST_KIND + 1)
-        self.reads_name = names.SPAN_NAME not in plan.exclude
-        self.reads_kind = names.SPAN_KIND not in plan.exclude
-        self.reads_status = names.STATUS_CODE not in plan.exclude
+        self.reads_name = policy.reads(names.SPAN_NAME)
+        self.reads_kind = policy.reads(names.SPAN_KIND)
+        self.reads_status = policy.reads(names.STATUS_CODE)
         self.label_length = plan.label_value_length
         self.key = <uint8_t*>reallocated(NULL, 8 + (self.reader.count + 1) * (3 + MAX_VALUE))
         self.misses, self.by_raw, self.by_normal, self.merged = [], {}, {}, []
@@ -76,6 +81,7 @@ cdef class Walk:
         if self.graph is not None:
             self.graph.empty()
         memset(&self.tally, 0, sizeof(Tally))
+        self.times.forget()
         if self.misses:
             self.misses, self.by_raw, self.by_normal = [], {}, {}
         if self.targets is not None:
@@ -127,7 +133,7 @@ cdef class Walk:
     cdef int resource_spans(self, Cursor c) except -1:
         cdef uint32_t tag
         cdef Cursor sub
-        cdef Cursor resource = self.first_field(c)
+        cdef Cursor resource = first_field(c, self.merged)
         cdef bint spans = False
         context = None
         self.contexts.enter(resource)
@@ -154,7 +160,7 @@ cdef class Walk:
         cdef Cursor sub
         cdef uint64_t number
         if context is None:
-            context = self.contexts.of(self.first_field(c), self.merged)
+            context = self.contexts.of(first_field(c, self.merged), self.merged)
         number = context.number
         if self.graph is not None:
             self.graph.leave()
@@ -169,20 +175,6 @@ cdef class Walk:
                 skip(&c, tag)
         return spans
 
-    cdef Cursor first_field(self, Cursor c) except *:
-        """Field 1 of a message, wherever it stands; parts of it are one.  Empty where it is absent."""
-        cdef uint32_t tag
-        cdef Cursor sub
-        cdef Cursor found = Cursor(c.end, c.end)
-        while c.at < c.end:
-            read_tag(&c, &tag)
-            if tag == 0x0A:
-                read_delimited(&c, &sub)
-                found = sub if found.at == found.end else concatenated(found, sub, self.merged)
-            else:
-                skip(&c, tag)
-        return found
-
     cdef int span(self, Cursor c, object context, uint64_t number) except -1:
         cdef Span span
         span.kind = 0
@@ -191,6 +183,8 @@ cdef class Walk:
             self.read_span(c, &span, True)
         if self.mode == CHECK:
             return self.check_values()
+        if not self.times.take(span.end):
+            return self.pass_over(&span)
         return self.add_row(&span, context, number)
 
     cdef inline AttributeReader reader_of(self, uint64_t kind):
@@ -253,14 +247,15 @@ cdef class Walk:
         return self.reader is self.reader_of(span.kind)
 
     cdef int check_values(self) except -1:
-        """Arrays and maps, of which other values have no faults."""
-        cdef uint32_t i
         if self.graph is not None:
             self.graph.links.count = 0
-        for i in range(self.reader.count):
-            if self.reader.values[i].kind == ARRAY or self.reader.values[i].kind == MAP:
-                label_text(&self.reader.values[i], self.label_length, self.merged)
-        return 0
+        return self.reader.check(self.label_length, self.merged)
+
+    cdef int pass_over(self, Span* span) except -1:
+        """A span that does not count is read like any other, for its faults."""
+        if self.graph is not None:
+            self.graph.links.count -= span.link_count
+        return self.reader.check(self.label_length, self.merged)
 
     # --- rows and keys ------------------------------------------------------------------------------------------------
 
@@ -269,6 +264,9 @@ cdef class Walk:
         cdef bint aged = False
         cdef uint8_t kind = defined(span.kind, LAST_KIND)
         cdef uint8_t status = defined(span.status, LAST_STATUS)
+        cdef Tally before
+        if self.filters:
+            before = self.tally
         row.trace_id = span.trace_id if span.span_id is not NULL else NULL
         row.span_id, row.end = span.span_id, span.end
         row.size = <uint32_t>span.size
@@ -276,6 +274,8 @@ cdef class Walk:
         row.timed = span.start != 0 and span.end != 0
         row.duration = span.end - span.start if span.end >= span.start else 0
         tell(&self.tally, span, row, self.unknown, kind, status)
+        if self.filters:
+            row.odd = told(&before, &self.tally)
         if self.graph is not None:
             row.start, row.failed = span.start, status == LAST_STATUS
             self.graph.add(row, self.count, span, context, kind, self.reader, self.merged)
@@ -365,9 +365,9 @@ cdef class Walk:
             text, mark = label_text(&self.reader.values[i], self.label_length, self.merged)
             miss.values.append(text)
             marks.append(mark)
-        if context.marked:
+        if context.marked or self.rewrites:
             miss.context_marked = self.policy.marked(context, 0, miss.values, (0,) * len(marks))
-        if context.marked or name_mark or any(marks):
+        if context.marked or self.rewrites or name_mark or any(marks):
             miss.marked = self.policy.marked(context, name_mark, miss.values, marks)
         self.look_again(miss)
         return miss

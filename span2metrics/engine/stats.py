@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+#: Upper bounds of `Lateness`, inclusive, nanoseconds: from spans that end now or in the future, and exporters' usual
+#: delays, to a queue that was down for a day.
+LATENESS_BOUNDS_NS = tuple(
+    round(seconds * 1_000_000_000)
+    for seconds in (0, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400)
+)
+
 
 class LabelSet(NamedTuple):
     """What counts as one against the limits.
@@ -26,11 +33,27 @@ class LabelSet(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a request's spans: `received` = `aggregated` + the values of `dropped` (by reason)."""
+    """What became of a request's spans: `received` = `aggregated` + the values of `dropped` (by reason).
+
+    `too_old` and `too_new` are those that were dropped for their time: the sender should know.
+    """
 
     received: int
     aggregated: int
     dropped: Mapping[str, int]
+    too_old: int = 0
+    too_new: int = 0
+
+
+class Lateness(NamedTuple):
+    """How long before they were taken spans ended.
+
+    counts     spans by `LATENESS_BOUNDS_NS`, each by the first bound that it is not above, and then those above all
+    sum_ns     nanoseconds in all; a span that ends in the future adds none
+    """
+
+    counts: tuple[int, ...]
+    sum_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +65,8 @@ class Stats:
     truncated              label → values cut, once a span
     weighted               spans that stand for more than themselves, and count as that
     capped_weights         spans whose own word would make them stand for more than `Plan.max_weight`
-    dropped                reason → spans
+    dropped                `names.DROP_REASONS` reason → spans
+    lateness               of spans that have an end, whatever became of them
     label_sets             that count against the limits, now
     limits                 `names.LIMIT_…` → how many there may be; 0: any number
     services               that are told apart, now
@@ -58,6 +82,7 @@ class Stats:
     received: int
     aggregated: int
     dropped: Mapping[str, int]
+    lateness: Lateness
     anomalies: Mapping[str, int]
     truncated: Mapping[str, int]
     weighted: int

@@ -85,6 +85,21 @@ cdef Cursor concatenated(Cursor a, Cursor b, list merged) except *:
     return Cursor(start_of(copy), start_of(copy) + PyByteArray_GET_SIZE(copy))
 
 
+cdef Cursor first_field(Cursor c, list merged) except *:
+    """Field 1 of a message, wherever it stands; parts of it are one.  Empty where it is absent."""
+    cdef uint32_t tag
+    cdef Cursor sub
+    cdef Cursor found = Cursor(c.end, c.end)
+    while c.at < c.end:
+        read_tag(&c, &tag)
+        if tag == 0x0A:
+            read_delimited(&c, &sub)
+            found = sub if found.at == found.end else concatenated(found, sub, merged)
+        else:
+            skip(&c, tag)
+    return found
+
+
 cdef inline bint is_whole(Cursor c, bytearray copy) noexcept:
     return c.at == start_of(copy) and c.end - c.at == PyByteArray_GET_SIZE(copy)
 

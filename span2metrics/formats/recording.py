@@ -1,8 +1,8 @@
 """Recorded spans: the bytes of a file, as OTLP requests.
 
 What there is in the wild, told apart by its first bytes: a request in OTLP/JSON, or one a line as the Collector's
-`file` exporter writes them; a request in protobuf, or several with a length of four bytes before each, as the same exporter
-writes with `format: proto`; any of them in gzip.
+`file` exporter writes them; a request in protobuf, or several with a length of four bytes before each, as the same
+exporter writes with `format: proto`; any of them in gzip.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """OTLP over gRPC: `TraceService/Export`, and the health service that load balancers and Kubernetes ask.
 
 Owns the gRPC server, its options and the compression of messages.  Requests stay bytes: there is no deserialiser, and
-the one answer to success is the empty message.  What an error means to the sender is `reply`'s business.
+what success is answered with is `partial_success`' business, what an error means to the sender `reply`'s.
 
 gRPC's own decompression is off, because it inflates a message before it checks the size.  Messages then come as sent,
 without a word on how they were compressed, but they say it themselves: no protobuf begins as gzip does (1f is a field
@@ -21,9 +21,10 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2
 
 from span2metrics import memory, names
+from span2metrics.engine.stats import Outcome
 from span2metrics.errors import DecodeError, Overloaded, StartupError, TooLarge
 from span2metrics.intake import Intake, Reservation
-from span2metrics.receivers import body, listen, reply
+from span2metrics.receivers import body, listen, partial_success, reply
 from span2metrics.receivers.arrivals import Arrivals
 from span2metrics.receivers.refusals import Refusals
 from span2metrics.receivers.reply import Reply
@@ -132,14 +133,14 @@ class OtlpGrpc:
         assert task is not None
         self._active.add(task)
         try:
-            await self._apply(context)
+            return partial_success.answer(await self._apply(context))
         except Exception as error:
             _refuse(context, reply.to(error))
         finally:
             self._active.discard(task)
         return b""
 
-    async def _apply(self, context: Any) -> None:
+    async def _apply(self, context: Any) -> Outcome:
         with self._refusals.counting():
             if self._closing:
                 raise Overloaded("shutting down")
@@ -150,13 +151,12 @@ class OtlpGrpc:
         left = context.time_remaining()
         deadline = None if left is None else asyncio.get_running_loop().time() + left
         if not encoding:
-            await self._intake.submit(message, names.RECEIVER_GRPC, deadline)
-            return
+            return await self._intake.submit(message, names.RECEIVER_GRPC, deadline)
         with self._intake.reserve() as held:
             with self._refusals.counting():
                 content = await self._inflate(message, encoding, held)
             del message
-            await self._intake.submit(content, names.RECEIVER_GRPC, deadline, held)
+            return await self._intake.submit(content, names.RECEIVER_GRPC, deadline, held)
 
     async def _inflate(self, message: bytes, encoding: str, held: Reservation) -> bytes:
         held.resize(len(message))

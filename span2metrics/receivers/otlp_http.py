@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import HttpVersion11, hdrs, web
 
 from span2metrics import memory, names
+from span2metrics.engine.stats import Outcome
 from span2metrics.errors import Abandoned, DecodeError, TooLarge, UnsupportedEncoding
 from span2metrics.formats import otlp_json
 from span2metrics.intake import Intake, Reservation
-from span2metrics.receivers import body, listen, reply
+from span2metrics.receivers import body, listen, partial_success, reply
 from span2metrics.receivers.arrivals import Arrivals
 from span2metrics.receivers.cors import Cors
 from span2metrics.receivers.refusals import Refusals
@@ -45,7 +46,7 @@ _READ_AHEAD: Final = 64 << 10
 _CLOSING: Final = 1.0
 _BACKLOG: Final = 1024
 
-_SUCCESS: Final = {reply.PROTOBUF: b"", reply.JSON: b"{}"}
+_MEDIA_TYPES: Final = frozenset({reply.PROTOBUF, reply.JSON})
 _CHARSETS: Final = frozenset({"", "charset=utf-8", "charset=utf8", "charset=us-ascii"})
 
 
@@ -118,11 +119,11 @@ class OtlpHttp:
         if request.method != hdrs.METH_POST:
             return self._other_method(request)
         try:
-            await self._export(request)
+            outcome = await self._export(request)
         except Exception as error:
             return _refusal(request, reply.to(error))
         media_type = _media_type(request)
-        return _response(200, media_type, _SUCCESS[media_type])
+        return _response(200, media_type, partial_success.answer(outcome, media_type))
 
     def _other_method(self, request: web.BaseRequest) -> web.Response:
         if self._cors and request.method == hdrs.METH_OPTIONS:
@@ -135,11 +136,11 @@ class OtlpHttp:
         self._refusals.count(answer.outcome)
         return _refusal(request, answer)
 
-    async def _export(self, request: web.BaseRequest) -> None:
+    async def _export(self, request: web.BaseRequest) -> Outcome:
         with self._intake.reserve() as held:
             with self._refusals.counting():
                 content = await self._content(request, held)
-            await self._intake.submit(content, names.RECEIVER_HTTP, held=held)
+            return await self._intake.submit(content, names.RECEIVER_HTTP, held=held)
 
     async def _content(self, request: web.BaseRequest, held: Reservation) -> bytes:
         """The request as OTLP."""
@@ -208,12 +209,12 @@ async def _listen(server: web.Server, sock: socket.socket) -> asyncio.Server:
 
 
 def _media_type(request: web.BaseRequest) -> str:
-    """One of `_SUCCESS`.  Raises `UnsupportedEncoding`."""
+    """One of `_MEDIA_TYPES`.  Raises `UnsupportedEncoding`."""
     value = request.headers.get(hdrs.CONTENT_TYPE, "")
-    if value in _SUCCESS:
+    if value in _MEDIA_TYPES:
         return value
     media_type, _, parameter = value.lower().replace(" ", "").replace('"', "").partition(";")
-    if media_type not in _SUCCESS:
+    if media_type not in _MEDIA_TYPES:
         raise UnsupportedEncoding("the media type must be application/x-protobuf or application/json")
     if media_type == reply.JSON and parameter.rstrip(";") not in _CHARSETS:
         raise UnsupportedEncoding("the charset must be utf-8")

@@ -33,6 +33,7 @@ def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]
     yield "engine", engine.consume_rows(rounds * 3)
     yield "engine, native histograms", engine.native_rows(rounds * 3)
     yield "engine, sampled spans", engine.weighted_rows(rounds * 3)
+    yield "engine, filters", engine.filter_rows(rounds * 3)
     yield "engine, keys that were never seen", engine.unseen_rows(rounds)
     yield "engine, memory", memory.rows()
     yield "graph", graph.rows(rounds * 3)

@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Dialect, Dimension, Format, Histograms, Now, Plan
+from span2metrics.engine.where import Filters, Texts, Where
 from span2metrics.formats.otlp_json import to_request
 from tests.bench.requests import EPOCH_NS, Builder, Shape
 from tests.bench.table import Row, alternated, cpu_of
@@ -78,6 +79,23 @@ def weighted_rows(rounds: int) -> Iterator[Row]:
         )
         what = f"consume, 2 dimensions, {histograms.value} histograms, sampled"
         yield Row(what, ours / (100 * 512) * 1e6, "us/span", ratio, "not sampled", 1.6)
+
+
+def filter_rows(rounds: int) -> Iterator[Row]:
+    requests = Builder(Shape()).requests(100)
+    nobody = Where(service=Texts(patterns=("nobody",)))
+    cases = {"none dropped": (Filters(exclude=(nobody,)), 1.05), "all dropped": (Filters(include=(nobody,)), 1.0)}
+    plain = Engine(Plan(dimensions=DIMENSIONS[2], graph=None))
+    fill(plain, requests)
+    for what, (filters, most) in cases.items():
+        engine = Engine(Plan(dimensions=DIMENSIONS[2], graph=None, filters=filters))
+        fill(engine, requests)
+        ours, _, ratio = alternated(
+            lambda engine=engine: cpu_of(lambda: fill(engine, requests)),
+            lambda: cpu_of(lambda: fill(plain, requests)),
+            rounds,
+        )
+        yield Row(f"consume, 2 dimensions, filters, {what}", ours / (100 * 512) * 1e6, "us/span", ratio, "none", most)
 
 
 def unseen_rows(rounds: int) -> Iterator[Row]:

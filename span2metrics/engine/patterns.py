@@ -1,0 +1,55 @@
+"""Patterns of the operator's own: RE2, and of all of a text.
+
+RE2 takes a time that grows with the text alone, whatever the pattern; a matcher that backtracks could be stopped, and
+the only thread with it, by a text that a sender chose.  It is loaded when the first pattern is compiled: most
+configurations have none.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+
+class Pattern:
+    """A pattern with so many `groups`.  Its `.` is any character, line ends included.
+
+    Raises `ValueError` with what RE2 says of it, without the pattern.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        import re2
+
+        options = re2.Options()
+        options.dot_nl = True
+        options.log_errors = False
+        try:
+            # Of bytes: of a str, places are counted in characters, which takes longer than to match.
+            compiled = re2.compile(pattern.encode(), options)
+        except re2.error as error:
+            raise ValueError(_reason(error)) from None
+        self.groups: int = compiled.groups
+        self._fullmatch: Any = compiled.fullmatch
+
+    def matches(self, text: str) -> bool:
+        return self._fullmatch(text.encode()) is not None
+
+    def groups_of(self, text: str) -> tuple[str, ...] | None:
+        """Texts of the groups, "" for one that took no part; None where the pattern does not match.
+
+        A group may end within a character only where the pattern asks for bytes (`\\C`).
+        """
+        match = self._fullmatch(text.encode())
+        return None if match is None else tuple((group or b"").decode(errors="replace") for group in match.groups())
+
+
+@lru_cache(maxsize=1024)
+def compiled(pattern: str) -> Pattern:
+    """The pattern, compiled once."""
+    return Pattern(pattern)
+
+
+def _reason(error: Any) -> str:
+    said = error.args[0]
+    text: str = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return text.partition(":")[0]
