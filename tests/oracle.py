@@ -16,6 +16,7 @@ from typing import Any
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
+from tests.oracle_cards import Hiding
 from tests.oracle_edges import Edges
 from tests.oracle_graph_page import graph_shown
 from tests.oracle_halves import Settings
@@ -34,7 +35,7 @@ from tests.oracle_page import (
     shown_bounds,
     write_page,
 )
-from tests.oracle_spans import Place, cut, decode, duration_of, exemplar_of, is_id, places_of
+from tests.oracle_spans import Place, cut, duration_of, exemplar_of, is_id, places_of
 from tests.payloads import NOW
 from tests.twins import parse
 
@@ -47,13 +48,14 @@ ENUMS = {"span_kind", "status_code"}
 
 
 class Oracle:
-    """Counts spans as the rules say.  `received`, `anomalies` and `truncated` as in the engine's stats."""
+    """Counts spans as the rules say.  `received`, `anomalies`, `truncated`, `redacted` as in the engine's stats."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.received = 0
         self.anomalies: Counter[str] = Counter()
         self.truncated: Counter[str] = Counter()
+        self.redacted: Counter[str] = Counter()
         self._calls: Counter[Pairs] = Counter()
         self._sizes: Counter[Pairs] = Counter()
         self._durations: dict[Pairs, list[Span]] = defaultdict(list)
@@ -64,16 +66,17 @@ class Oracle:
 
     def consume(self, request: bytes, now: Now = NOW) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
-        places = list(places_of(parse("ExportTraceServiceRequest", request)))
+        places = list(places_of(parse("ExportTraceServiceRequest", request), Hiding(self.plan.privacy)))
         spans = [self._read(place) for place in places]
         parts = self.edges.read(places) if self.edges else []
         self._targets.update([self._target(place) for place in places] if self.plan.target_info else ())
-        for place, (calls, duration, took, faults, truncated) in zip(places, spans, strict=True):
+        for place, (calls, duration, took, faults, truncated, redacted) in zip(places, spans, strict=True):
             self.received += 1
             self._sizes[calls] += place.size
             self._calls[calls] += 1
             self.anomalies.update(faults)
             self.truncated.update(truncated)
+            self.redacted.update(redacted)
             if took is not None:
                 span = Span(took, exemplar_of(place.span, took, now) if self.plan.exemplars else None)
                 self._durations[duration].append(span)
@@ -90,18 +93,21 @@ class Oracle:
         if self.edges:
             self.edges.expire(now)
 
-    def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str]]:
+    def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str], set[str]]:
+        of_labels: dict[str, set[str]] = defaultdict(set)
         faults: set[str] = set()
-        truncated: set[str] = set()
-        both = self._builtin(place, faults) | self._read_dimensions(
-            self.plan.resource_labels + self.plan.dimensions, place, faults
+        both = self._builtin(place, faults, of_labels) | self._read_dimensions(
+            self.plan.resource_labels + self.plan.dimensions, place, of_labels
         )
-        calls = both | self._read_dimensions(self.plan.calls_dimensions, place, faults)
-        duration = both | self._read_dimensions(self.plan.duration_dimensions, place, faults)
+        calls = both | self._read_dimensions(self.plan.calls_dimensions, place, of_labels)
+        duration = both | self._read_dimensions(self.plan.duration_dimensions, place, of_labels)
         took = duration_of(place.span, faults)
         if not (is_id(place.span.trace_id, 16) and is_id(place.span.span_id, 8)):
             faults.add("invalid_id")
-        return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated
+        redacted = {label for label, of in of_labels.items() if Hiding.REDACTED in of}
+        truncated = {label for label, of in of_labels.items() if Hiding.CUT in of}
+        faults |= set().union(*of_labels.values()) - {Hiding.REDACTED, Hiding.CUT}
+        return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated, redacted
 
     def _target(self, place: Place) -> Pairs:
         """The instance that sent the span; a label is cut as any other, which nobody counts."""
@@ -112,17 +118,16 @@ class Oracle:
         labels = {"service_name": service or "unknown_service", "service_namespace": namespace}
         return tuple((k, v) for k, v in {**labels, "service_instance_id": instance}.items() if v)
 
-    def _builtin(self, place: Place, faults: set[str]) -> dict[str, str]:
-        service_faults: set[str] = set()
-        service = place.text("service.name", Source.RESOURCE, service_faults)
+    def _builtin(self, place: Place, faults: set[str], of_labels: dict[str, set[str]]) -> dict[str, str]:
+        builtin: dict[str, set[str]] = {"service_name": set(), "span_name": set()}
+        service = place.text("service.name", Source.RESOURCE, builtin["service_name"])
         if not service:
             faults.add("unknown_service")
         kind, status = place.span.kind, place.span.status.code
         if kind not in KINDS or status not in STATUSES:
             faults.add("unknown_enum")
-        if "service_name" not in self.plan.exclude:
-            faults |= service_faults
-        name = decode(place.span.name, faults if "span_name" not in self.plan.exclude else set())
+        name = place.name(builtin["span_name"])
+        of_labels.update((label, of) for label, of in builtin.items() if label not in self.plan.exclude)
         labels = {
             "service_name": service or "unknown_service",
             "span_name": name or "unknown",
@@ -131,8 +136,10 @@ class Oracle:
         }
         return {label: text for label, text in labels.items() if label not in self.plan.exclude}
 
-    def _read_dimensions(self, dimensions: Iterable[Dimension], place: Place, faults: set[str]) -> dict[str, str]:
-        return {dimension.label: place.dimension(dimension, faults) for dimension in dimensions}
+    def _read_dimensions(
+        self, dimensions: Iterable[Dimension], place: Place, of_labels: dict[str, set[str]]
+    ) -> dict[str, str]:
+        return {dimension.label: place.dimension(dimension, of_labels[dimension.label]) for dimension in dimensions}
 
     def _cut(self, labels: dict[str, str], truncated: set[str]) -> Pairs:
         limit = self.plan.label_value_length

@@ -175,7 +175,7 @@ def _network_peer(place: Place) -> str:
 
 def _peer(place: Place, settings: Settings) -> str:
     texts = [(key, _text(place, key)) for key in settings.peer_attributes]
-    return next(filter(None, (host_of(text) if key == URL else text for key, text in texts)), "")
+    return next(filter(None, (place.host(key, host_of) if key == URL else text for key, text in texts)), "")
 
 
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")

@@ -44,6 +44,7 @@ metrics:
   exclude: [span_kind]
   errors_zero: false
   errors_zero_drop: []
+privacy: {cards: false, patterns: ["$${a}+", {pattern: "1", name: "null"}], action: drop}
 sampling: {tracestate: false, weight_attribute: "1", max_weight: 5}
 service_graph:
   enabled: false
@@ -77,7 +78,7 @@ def test_any_text_survives_the_dump(tmp_path_factory: pytest.TempPathFactory, te
 
 def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     dumped = yaml.safe_load(dump(Config()))
-    assert list(dumped) == ["receivers", "intake", "web", "metrics", "sampling", "limits", "service_graph"]
+    assert list(dumped) == ["receivers", "intake", "web", "metrics", "sampling", "limits", "privacy", "service_graph"]
     assert dumped["receivers"]["otlp"]["grpc"] == {
         "endpoint": "localhost:4317",
         "max_request_size": "auto",
@@ -88,6 +89,7 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     assert dumped["web"]["max_scrapes"] == 8
     assert dumped["sampling"] == {"tracestate": True, "weight_attribute": None, "max_weight": 10000}
     assert dumped["limits"] == {"label_value_length": 256, "raw_key_bytes": "64MiB", "targets": 10000}
+    assert dumped["privacy"] == {"cards": True, "patterns": [], "action": "mask", "hmac_key_file": None}
     assert dumped["service_graph"] == {
         "enabled": True,
         "wait": "10s",

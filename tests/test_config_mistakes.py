@@ -55,7 +55,7 @@ DOCUMENT = {
 }
 STRUCTURE = {
     "not_a_mapping": seen(
-        1, "", "expected a mapping (receivers, intake, web, metrics, sampling, limits, service_graph), found a list"
+        1, "", "expected a mapping (receivers, intake, web, metrics, sampling, limits, privacy, service_graph), found"
     ),
     "unknown_key": seen(3, "metrics.buckts", "unknown key; did you mean `buckets`?"),
     "unknown_key_in_dimension": seen(4, f"{FIRST}.lable", "unknown key; did you mean `label`?"),

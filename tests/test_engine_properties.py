@@ -46,6 +46,7 @@ def assert_equal(engine: Engine, model: Oracle, now: Now = NOW) -> None:
     stats = engine.stats()
     assert Counter(stats.anomalies) == model.anomalies
     assert Counter(stats.truncated) == model.truncated
+    assert Counter(stats.redacted) == model.redacted
     assert (stats.received, stats.aggregated) == (model.received, model.received)
     assert stats.raw_key_bytes <= model.plan.raw_key_bytes
 

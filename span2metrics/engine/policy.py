@@ -19,6 +19,7 @@ from span2metrics.engine.plan import Dimension, Plan, Source
 #: Marks of a value on its way from the wire to a label.
 CUT = 1
 REPLACED = 2
+REDACTED = 4
 
 SERVICE_ATTRIBUTE = "service.name"
 #: A key's values come as three lists, in this order.
@@ -31,7 +32,7 @@ class Context:
     """What a resource and a scope say of their spans: the values that the plan reads, and no others.
 
     `resource` and `scope` are texts by the policy's attribute lists, "" for none; `resource_marks` and `scope_marks`
-    say what was done to each (`CUT`, `REPLACED`).  Contexts with equal values are one, whatever else their
+    say what was done to each (`CUT`, `REPLACED`, `REDACTED`).  Contexts with equal values are one, whatever else their
     resources hold.  `head` is the policy's own: the service's rendered pair, made once.
     """
 
@@ -176,21 +177,27 @@ class Policy:
 
     def marked(
         self, context: Context, name_mark: int, values: Sequence[str], marks: Sequence[int]
-    ) -> tuple[tuple[str, ...], bool]:
-        """Labels whose value was cut, and whether any label's value had bytes replaced.
+    ) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+        """Labels whose value was cut, those of whose value something was hidden, and whether any had bytes replaced.
 
-        Only values that a label shows count: what a label passed over on its way does not.
+        Only values that a label shows count: what a label passed over on its way does not, unless it was hidden whole.
         """
         found = {names.SERVICE_NAME: context.resource_marks[0], names.SPAN_NAME: name_mark}
         shown = {label: mark for label, mark in found.items() if label not in self._exclude}
         for label in (*self._calls, *self._durations):
             shown[label.name] = shown.get(label.name, 0) | self._mark(label, context, values, marks)
-        return tuple(name for name, mark in shown.items() if mark & CUT), any(m & REPLACED for m in shown.values())
+        was_cut, redacted = (tuple(name for name, m in shown.items() if m & mark) for mark in (CUT, REDACTED))
+        return was_cut, redacted, any(mark & REPLACED for mark in shown.values())
 
     def _mark(self, label: Label, context: Context, values: Sequence[str], marks: Sequence[int]) -> int:
         found = (values, context.resource, context.scope)
         marked = (marks, context.resource_marks, context.scope_marks)
-        return next((marked[at][i] for at, i in label.places if found[at][i]), 0)
+        hidden = 0
+        for at, i in label.places:
+            if found[at][i]:
+                return hidden | marked[at][i]
+            hidden |= marked[at][i] & REDACTED
+        return hidden
 
 
 def _texts(labels: Iterable[Label], context: Context, values: Sequence[str]) -> list[str]:
