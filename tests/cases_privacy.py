@@ -199,6 +199,13 @@ LONG_VALUES = [
         truncated=HIDDEN_ROUTE,
     ),
     hides(
+        "a card before such a beginning is hidden whole",
+        "a" * 4068 + f" {CARD} {CARD}",
+        "**** ****…",
+        hidden_by(patterns=("a+",)),
+        truncated=HIDDEN_ROUTE,
+    ),
+    hides(
         "what is hidden before the end of the window is, whatever follows",
         CARD + " " + "é" * 3000,
         "**** " + "é" * 124 + "…",

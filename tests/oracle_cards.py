@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from span2metrics.engine.plan import Action, Privacy
@@ -69,6 +70,7 @@ MASK = "****"
 WINDOW = 4096
 
 
+@lru_cache(maxsize=1000)
 def cards(text: str) -> set[tuple[int, int]]:
     """Where card numbers are; of those that begin at one place the longest."""
     longest: dict[int, int] = {}
@@ -171,18 +173,21 @@ class Hiding:
     def text(self, text: str, faults: set[str]) -> str:
         """The text of a value as it is shown."""
         looked_at = text.encode()[:WINDOW].decode(errors="ignore")
-        if longer := len(looked_at) < len(text):
-            digits = [at for at, character in enumerate(looked_at) if character.isdecimal()]
-            letters = [at + 1 for at, character in enumerate(looked_at) if character.isalpha()]
-            looked_at = looked_at[: max([*letters[-1:], *digits[-19:-18], 0])]
         hidden = self._hidden(looked_at)
         if not any(hidden):
             return text
         faults.add(self.REDACTED)
         if self._privacy.action is Action.DROP:
             return ""
-        faults |= {self.CUT} if longer else set()
-        return "".join(self._pieces(looked_at, hidden)) + "…" * longer
+        if len(looked_at) == len(text):
+            return "".join(self._pieces(looked_at, hidden))
+        faults.add(self.CUT)
+        digits = [at for at, character in enumerate(looked_at) if character.isdecimal()]
+        letters = [at + 1 for at, character in enumerate(looked_at) if character.isalpha()]
+        end = max([*letters[-1:], *digits[-19:-18], 0])  # what may be the beginning of a card is not shown
+        while 0 < end < len(looked_at) and hidden[end] and hidden[end] == hidden[end - 1]:
+            end += 1
+        return "".join(self._pieces(looked_at[:end], hidden)) + "…"
 
     def base64(self, raw: bytes, faults: set[str]) -> str:
         text = base64.b64encode(raw).decode()

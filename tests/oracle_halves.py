@@ -160,8 +160,9 @@ def _text(place: Place, key: str) -> str:
 
 def _database(place: Place, settings: Settings) -> str:
     """The name of the database that a CLIENT span talks to; "" if it talks to none."""
-    told = [_text(place, key) for key in settings.database_attributes]
-    names = [_text(place, PEER_SERVICE), _text(place, "server.address"), _network_peer(place), *told]
+    told = [place.raw(key, Source.SPAN, set()) for key in settings.database_attributes]
+    shown = [_text(place, key) for key in settings.database_attributes]
+    names = [_text(place, PEER_SERVICE), _text(place, "server.address"), _network_peer(place), *shown, "unknown"]
     return next(filter(None, names)) if any(told) else ""
 
 

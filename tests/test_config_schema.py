@@ -55,6 +55,8 @@ VALID: list[dict[str, Any]] = [
     {"service_graph": {"dimensions": [{"name": "le"}], "database_attributes": [], "peer_attributes": ["a"]}},
     {"sampling": {"tracestate": False, "weight_attribute": "p", "max_weight": "100"}},
     {"sampling": {"weight_attribute": None, "max_weight": 1}},
+    {"privacy": {"cards": False, "patterns": ["a+", {"pattern": "${UNIT}"}, {"pattern": "b", "name": ""}]}},
+    {"privacy": {"action": "drop", "hmac_key_file": None}},
 ]
 
 

@@ -37,7 +37,9 @@ class Expression(Text):
         try:
             pattern = compiled(text)
         except ValueError as fault:
-            raise ReadError(f"{value.quoted} is no pattern of RE2: {fault}; see its syntax") from None
+            raise ReadError(
+                f"{value.quoted} is no pattern of RE2: {fault}; it has no look-around or backreferences"
+            ) from None
         if pattern.search("") is not None:
             raise ReadError(f"{value.quoted} matches empty text too; say what must be there, such as + for *")
         return text

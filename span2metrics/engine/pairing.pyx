@@ -117,7 +117,7 @@ cdef class Graph:
         if side is None:
             try:
                 texts, host = self.reader.texts(key, row.side_size, [])
-                named = self.policy.side(self.rows.contexts_seen[row.context], kind, texts, host)
+                named = self.policy.side(self.rows.contexts_seen[row.context], kind, texts, host, key[8] & DATABASE)
             except Exception:
                 self.policy_errors += 1
                 return False

@@ -74,19 +74,19 @@ class Redaction:
 
     def of(self, text: str, longer: bool) -> Redacted:
         """The text without what must not be shown.  `longer`: it is but the beginning of a value."""
-        looked_at, longer = _window(text, longer)
-        parts = self._parts(looked_at)
+        window = _window(text)
+        parts = self._parts(window)
         if not parts:
             return text, False, False
         if self._action is Action.DROP:
             return "", True, False
-        shown = "".join(self._pieces(looked_at, parts))
-        return (shown + ELLIPSIS, True, True) if longer else (shown, True, False)
+        if not longer and len(window) == len(text):
+            return "".join(self._pieces(window, parts, len(window))), True, False
+        return "".join(self._pieces(window, parts, _open_end(window))) + ELLIPSIS, True, True
 
     def whole(self, text: str, shown: str) -> str | None:
         """What stands for `shown`, which says the same as the text in a way that hides its parts; None: it may stay."""
-        parts = self._parts(_window(text, False)[0])
-        return self._replacement(shown) if parts else None
+        return self._replacement(shown) if self._parts(_window(text)) else None
 
     def _parts(self, text: str) -> list[Part]:
         """Where something is to go, in order and apart."""
@@ -96,13 +96,14 @@ class Redaction:
                 found += [match.span() for match in pattern.finditer(text)]
         return _merged(sorted(part for part in found if part[0] < part[1]))
 
-    def _pieces(self, text: str, parts: list[Part]) -> Iterator[str]:
+    def _pieces(self, text: str, parts: list[Part], until: int) -> Iterator[str]:
+        """What is shown of a text, of which but what is hidden is shown beyond `until`."""
         at = 0
-        for start, end in parts:
+        for start, end in (part for part in parts if part[0] < until):
             yield text[at:start]
             yield self._replacement(text[start:end])
             at = end
-        yield text[at:]
+        yield text[at:until]
 
     def _replacement(self, text: str) -> str:
         if self._action is not Action.HMAC:
@@ -115,19 +116,17 @@ def _nothing(_: str) -> Iterable[Part]:
     return ()
 
 
-def _window(text: str, longer: bool) -> tuple[str, bool]:
-    """What of a text is looked at, and whether that is not all of its value.
-
-    Where a window ends among digits, these may be the beginning of a card number: they are left off too, for what is
-    hidden before them could bring them into sight.
-    """
+def _window(text: str) -> str:
+    """What of a text is looked at."""
     encoded = text.encode()
-    if len(encoded) > WINDOW:
-        text, longer = encoded[:WINDOW].decode(errors="ignore"), True
-    return (text[: _open_end(text)] if longer else text), longer
+    return text if len(encoded) <= WINDOW else encoded[:WINDOW].decode(errors="ignore")
 
 
 def _open_end(text: str) -> int:
+    """Where digits begin that may be the beginning of a card number, of a text that goes on.
+
+    They are left off too, for what is hidden before them could bring them into sight.
+    """
     at, digits = len(text), 0
     while at and digits < MOST_DIGITS and not text[at - 1].isalpha():
         at -= 1
