@@ -262,6 +262,12 @@ ANOMALOUS_SPANS = SelfMetric(
 TRUNCATED_VALUES = SelfMetric(
     "span2metrics_truncated_values", "counter", "Label values that were cut, by label, once a span.", ("label",)
 )
+REDACTED_VALUES = SelfMetric(
+    "span2metrics_redacted_values",
+    "counter",
+    "Label values of which something was hidden (privacy), by label, once a span.",
+    ("label",),
+)
 WEIGHTED_SPANS = SelfMetric(
     "span2metrics_weighted_spans",
     "counter",

@@ -162,6 +162,7 @@ def _of_engine(stats: Stats) -> Iterator[Metric]:
     yield _lateness(stats)
     yield _family(names.ANOMALOUS_SPANS, _by_one(anomalies))
     yield _family(names.TRUNCATED_VALUES, _by_one(stats.truncated))
+    yield _family(names.REDACTED_VALUES, _by_one(stats.redacted))
     yield _single(names.WEIGHTED_SPANS, stats.weighted)
     yield _single(names.CAPPED_WEIGHTS, stats.capped_weights)
     yield _family(names.SERIES, _by_one(stats.series))

@@ -46,6 +46,7 @@ class Case:
     sums: Mapping[Labels, tuple[int, int]] | None = None
     anomalies: Mapping[str, int] = field(default_factory=dict)
     truncated: Mapping[str, int] = field(default_factory=dict)
+    redacted: Mapping[str, int] = field(default_factory=dict)
 
 
 SPAN = Placed()

@@ -16,6 +16,7 @@ from typing import Any
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
+from tests.oracle_cards import Hiding
 from tests.oracle_edges import Edges
 from tests.oracle_filters import OUTSIDE, dimension_of, fate, lateness_of
 from tests.oracle_graph_page import graph_shown
@@ -36,7 +37,7 @@ from tests.oracle_page import (
     shown_bounds,
     write_page,
 )
-from tests.oracle_spans import Place, cut, decode, duration_of, exemplar_of, is_id, places_of
+from tests.oracle_spans import Place, cut, duration_of, exemplar_of, is_id, places_of
 from tests.payloads import NOW
 from tests.twins import parse
 
@@ -49,7 +50,10 @@ ENUMS = {"span_kind", "status_code"}
 
 
 class Oracle:
-    """Counts spans as the rules say.  `received`, `dropped`, `anomalies` and `truncated` as in the engine's stats."""
+    """Counts spans as the rules say.
+
+    `received`, `dropped`, `anomalies`, `truncated`, `redacted` as in the engine's stats.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -58,6 +62,7 @@ class Oracle:
         self.ends: list[tuple[int, int]] = []
         self.anomalies: Counter[str] = Counter()
         self.truncated: Counter[str] = Counter()
+        self.redacted: Counter[str] = Counter()
         self._calls: Counter[Pairs] = Counter()
         self._sizes: Counter[Pairs] = Counter()
         self._durations: dict[Pairs, list[Span]] = defaultdict(list)
@@ -69,7 +74,7 @@ class Oracle:
 
     def consume(self, request: bytes, now: Now = NOW) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
-        places = list(places_of(parse("ExportTraceServiceRequest", request)))
+        places = list(places_of(parse("ExportTraceServiceRequest", request), Hiding(self.plan.privacy)))
         spans = [self._read(place) for place in places]
         fates = [fate(place, self.plan, now) for place in places]
         parts = self.edges.read(places) if self.edges else []
@@ -78,7 +83,7 @@ class Oracle:
         self.received += len(places)
         self.dropped.update(filter(None, fates))
         self.ends += [(place.span.end_time_unix_nano, now.wall_ns) for place in places]
-        for place, span_fate, (*labels, took, faults, truncated), service in zip(
+        for place, span_fate, (*labels, took, faults, truncated, redacted), service in zip(
             places, fates, spans, services, strict=True
         ):
             if span_fate:
@@ -90,6 +95,7 @@ class Oracle:
             self._calls[calls] += 1
             self.anomalies.update(faults)
             self.truncated.update(truncated)
+            self.redacted.update(redacted)
             if took is not None:
                 span = Span(took, exemplar_of(place.span, took, now) if self.plan.exemplars else None)
                 self._durations[duration].append(span)
@@ -127,18 +133,21 @@ class Oracle:
         """The service that a span counts for; "" where no label tells."""
         return self.limits.service(labels["service_name"]) if "service_name" in labels else ""
 
-    def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str]]:
+    def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str], set[str]]:
+        of_labels: dict[str, set[str]] = defaultdict(set)
         faults: set[str] = set()
-        truncated: set[str] = set()
-        both = self._builtin(place, faults) | self._read_dimensions(
-            self.plan.resource_labels + self.plan.dimensions, place, faults, truncated
+        both = self._builtin(place, faults, of_labels) | self._read_dimensions(
+            self.plan.resource_labels + self.plan.dimensions, place, of_labels
         )
-        calls = both | self._read_dimensions(self.plan.calls_dimensions, place, faults, truncated)
-        duration = both | self._read_dimensions(self.plan.duration_dimensions, place, faults, truncated)
+        calls = both | self._read_dimensions(self.plan.calls_dimensions, place, of_labels)
+        duration = both | self._read_dimensions(self.plan.duration_dimensions, place, of_labels)
         took = duration_of(place.span, faults)
         if not (is_id(place.span.trace_id, 16) and is_id(place.span.span_id, 8)):
             faults.add("invalid_id")
-        return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated
+        redacted = {label for label, of in of_labels.items() if Hiding.REDACTED in of}
+        truncated = {label for label, of in of_labels.items() if Hiding.CUT in of}
+        faults |= set().union(*of_labels.values()) - {Hiding.REDACTED, Hiding.CUT}
+        return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated, redacted
 
     def _target(self, place: Place) -> Pairs:
         """The instance that sent the span; a label is cut as any other, which nobody counts."""
@@ -149,17 +158,16 @@ class Oracle:
         labels = {"service_name": service or "unknown_service", "service_namespace": namespace}
         return tuple((k, v) for k, v in {**labels, "service_instance_id": instance}.items() if v)
 
-    def _builtin(self, place: Place, faults: set[str]) -> dict[str, str]:
-        service_faults: set[str] = set()
-        service = place.text("service.name", Source.RESOURCE, service_faults)
+    def _builtin(self, place: Place, faults: set[str], of_labels: dict[str, set[str]]) -> dict[str, str]:
+        builtin: dict[str, set[str]] = {"service_name": set(), "span_name": set()}
+        service = place.text("service.name", Source.RESOURCE, builtin["service_name"])
         if not service:
             faults.add("unknown_service")
         kind, status = place.span.kind, place.span.status.code
         if kind not in KINDS or status not in STATUSES:
             faults.add("unknown_enum")
-        if "service_name" not in self.plan.exclude:
-            faults |= service_faults
-        name = decode(place.span.name, faults if "span_name" not in self.plan.exclude else set())
+        name = place.name(builtin["span_name"])
+        of_labels.update((label, of) for label, of in builtin.items() if label not in self.plan.exclude)
         labels = {
             "service_name": service or "unknown_service",
             "span_name": name or "unknown",
@@ -169,12 +177,15 @@ class Oracle:
         return {label: text for label, text in labels.items() if label not in self.plan.exclude}
 
     def _read_dimensions(
-        self, dimensions: Iterable[Dimension], place: Place, faults: set[str], truncated: set[str]
+        self, dimensions: Iterable[Dimension], place: Place, of_labels: dict[str, set[str]]
     ) -> dict[str, str]:
         limit = self.plan.label_value_length
-        read = {dimension.label: dimension_of(place, dimension, limit, faults) for dimension in dimensions}
-        truncated.update(label for label, (_, is_cut) in read.items() if is_cut)
-        return {label: text for label, (text, _) in read.items()}
+        found = {}
+        for dimension in dimensions:
+            text, is_cut = dimension_of(place, dimension, limit, of_labels[dimension.label])
+            found[dimension.label] = text
+            of_labels[dimension.label].update({Hiding.CUT} if is_cut else ())
+        return found
 
     def _cut(self, labels: dict[str, str], truncated: set[str]) -> Pairs:
         limit = self.plan.label_value_length

@@ -162,8 +162,9 @@ def _text(place: Place, key: str) -> str:
 
 def _database(place: Place, settings: Settings) -> str:
     """The name of the database that a CLIENT span talks to; "" if it talks to none."""
-    told = [_text(place, key) for key in settings.database_attributes]
-    names = [_text(place, PEER_SERVICE), _text(place, "server.address"), _network_peer(place), *told]
+    told = [place.raw(key, Source.SPAN, set()) for key in settings.database_attributes]
+    shown = [_text(place, key) for key in settings.database_attributes]
+    names = [_text(place, PEER_SERVICE), _text(place, "server.address"), _network_peer(place), *shown, "unknown"]
     return next(filter(None, names)) if any(told) else ""
 
 
@@ -177,7 +178,7 @@ def _network_peer(place: Place) -> str:
 
 def _peer(place: Place, settings: Settings) -> str:
     texts = [(key, _text(place, key)) for key in settings.peer_attributes]
-    return next(filter(None, (host_of(text) if key == URL else text for key, text in texts)), "")
+    return next(filter(None, (place.host(key, host_of) if key == URL else text for key, text in texts)), "")
 
 
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from span2metrics.engine.plan import Dimension, Now, Source
+from tests.oracle_cards import OPEN, Hiding
 from tests.oracle_page import Exemplar
 from tests.twins import BrokenError, parse, parse_value
 
@@ -34,18 +34,18 @@ def number_text(x: float) -> str:
     return minus + text[0] + ("." + text[1:] if text[1:] else "") + f"e{n - 1:+d}"
 
 
-def _json(value: Any, faults: set[str]) -> str:
+def _json(value: Any, faults: set[str], hiding: Hiding) -> str:
     kind = value.WhichOneof("value")
     if kind in (None, "string_value_strindex"):
         return "null"
     if kind == "array_value":
-        return "[" + ",".join(_json(parse_value(item), faults) for item in value.array_value.values) + "]"
+        return "[" + ",".join(_json(parse_value(item), faults, hiding) for item in value.array_value.values) + "]"
     if kind == "kvlist_value":
         members: dict[str, str] = {}
         for member in value.kvlist_value.values:
-            members.setdefault(decode(member.key, faults), _json(parse_value(*member.value), faults))
+            members.setdefault(decode(member.key, faults), _json(parse_value(*member.value), faults, hiding))
         return "{" + ",".join(f"{_quote(key)}:{members[key]}" for key in sorted(members)) + "}"
-    text = value_text(value, faults)
+    text = value_text(value, faults, hiding)
     is_word = kind in ("bool_value", "int_value") or (kind == "double_value" and math.isfinite(value.double_value))
     return text if is_word else _quote(text)
 
@@ -61,7 +61,7 @@ def decode(raw: bytes, faults: set[str]) -> str:
     return text
 
 
-def value_text(value: Any, faults: set[str]) -> str:
+def value_text(value: Any, faults: set[str], hiding: Hiding = OPEN) -> str:
     """The text of an AnyValue twin; "" where it has none.  Adds to `faults` what was odd about it."""
     kind = value.WhichOneof("value")
     if kind == "string_value":
@@ -73,8 +73,8 @@ def value_text(value: Any, faults: set[str]) -> str:
     if kind == "double_value":
         return number_text(value.double_value)
     if kind == "bytes_value":
-        return base64.b64encode(value.bytes_value).decode()
-    return _json(value, faults) if kind in ("array_value", "kvlist_value") else ""
+        return hiding.base64(value.bytes_value, faults)
+    return _json(value, faults, hiding) if kind in ("array_value", "kvlist_value") else ""
 
 
 def cut(text: str, limit: int) -> str:
@@ -110,8 +110,8 @@ def _key_of(piece: bytes) -> bytes | None:
 class Place:
     """A span with its resource and its scope."""
 
-    def __init__(self, span: bytes, resource: Iterable[bytes], scope: Iterable[bytes]) -> None:
-        self.span, self._scope = parse("Span", span), scope
+    def __init__(self, span: bytes, resource: Iterable[bytes], scope: Iterable[bytes], hiding: Hiding = OPEN) -> None:
+        self.span, self._scope, self._hiding = parse("Span", span), scope, hiding
         self.size = len(span)
         self._resource = parse("Resource", *resource)
 
@@ -120,6 +120,27 @@ class Place:
         return _first((self.span if source is Source.SPAN else self._resource).attributes, key)
 
     def text(self, key: str, source: Source, faults: set[str]) -> str:
+        """As it is shown, but for its length."""
+        own: set[str] = set()
+        return self._shown(self.raw(key, source, own), own, faults)
+
+    def name(self, faults: set[str]) -> str:
+        own: set[str] = set()
+        return self._shown(decode(self.span.name, own), own, faults)
+
+    def host(self, key: str, host_of: Callable[[str], str]) -> str:
+        """The host of a URL, of which alone is looked at what is to be hidden."""
+        return self._shown(host_of(self.raw(key, Source.SPAN, set())), set(), set())
+
+    def _shown(self, text: str, own: set[str], faults: set[str]) -> str:
+        text = self._hiding.text(text, own)
+        if self._hiding.drops(own):
+            faults.add(Hiding.REDACTED)
+            return ""
+        faults |= own
+        return text
+
+    def raw(self, key: str, source: Source, faults: set[str]) -> str:
         if source is Source.SCOPE:
             scope = parse("InstrumentationScope", *self._scope)
             if key in ("scope.name", "scope.version"):
@@ -127,18 +148,18 @@ class Place:
             value = _first(scope.attributes, key)
         else:
             value = self.value(key, source)
-        return "" if value is None else value_text(value, faults)
+        return "" if value is None else value_text(value, faults, self._hiding)
 
     def dimension(self, dimension: Dimension, faults: set[str]) -> str:
         lookups = ((key, source) for key in dimension.attributes for source in dimension.sources)
         return next(filter(None, (self.text(*lookup, faults) for lookup in lookups)), dimension.default)
 
 
-def places_of(request: Any) -> Iterator[Place]:
+def places_of(request: Any, hiding: Hiding = OPEN) -> Iterator[Place]:
     for resource_spans in request.resource_spans:
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
-                yield Place(span, resource_spans.resource, scope_spans.scope)
+                yield Place(span, resource_spans.resource, scope_spans.scope, hiding)
 
 
 def is_id(raw: bytes, length: int) -> bool:

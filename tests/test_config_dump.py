@@ -51,6 +51,7 @@ filters:
   exclude:
     - {span_name: "on", resource.a: {regex: ""}, resource.b.c: "", span.d: [200, true, "1e3", {regex: a}, {regex: b}]}
 time: {slack: 90s}
+privacy: {cards: false, patterns: ["$${a}+", {pattern: "1", name: "null"}], action: drop}
 sampling: {tracestate: false, weight_attribute: "1", max_weight: 5}
 service_graph:
   enabled: false
@@ -93,6 +94,7 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
         "time",
         "sampling",
         "limits",
+        "privacy",
         "service_graph",
     ]
     assert dumped["receivers"]["otlp"]["grpc"] == {
@@ -115,6 +117,7 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
         "targets": 10_000,
     }
     assert dumped["metrics"]["expire_after"] == "15m"
+    assert dumped["privacy"] == {"cards": True, "patterns": [], "action": "mask", "hmac_key_file": None}
     assert dumped["service_graph"] == {
         "enabled": True,
         "wait": "10s",

@@ -56,7 +56,9 @@ DOCUMENT = {
 }
 STRUCTURE = {
     "not_a_mapping": seen(
-        1, "", "expected a mapping (receivers, intake, web, metrics, filters, time, sampling, limits, service_graph)"
+        1,
+        "",
+        "expected a mapping (receivers, intake, web, metrics, filters, time, sampling, limits, privacy, service_graph)",
     ),
     "unknown_key": seen(3, "metrics.buckts", "unknown key; did you mean `buckets`?"),
     "unknown_key_in_dimension": seen(4, f"{FIRST}.lable", "unknown key; did you mean `label`?"),
@@ -266,6 +268,31 @@ SERVICE_GRAPH = {
     ),
     "graph_peers_are_text": seen(2, f"{GRAPH}.peer_attributes", "expected a list, found the text `peer.service`"),
 }
+PRIVACY, PATTERNS, KEY_FILE = "privacy", "privacy.patterns", "privacy.hmac_key_file"
+HIDING = {
+    "privacy_is_null": seen(1, PRIVACY, "found null; remove the key to have the defaults"),
+    "privacy_unknown_key": seen(3, f"{PRIVACY}.pattern", "unknown key; did you mean `patterns`?"),
+    "privacy_cards_is_text": seen(2, f"{PRIVACY}.cards", "expected true or false, found the text `sometimes`"),
+    "privacy_action_unknown": seen(2, f"{PRIVACY}.action", "`hide` is not an action that is known here; known: mask"),
+    "privacy_hmac_without_key": unseen(3, f"{PRIVACY}.action", "hmac needs a key; name the file that holds it in"),
+    "privacy_key_file_missing": unseen(3, KEY_FILE, "`/nonexistent/key` cannot be used: No such file or directory"),
+    "privacy_key_file_relative": seen(2, KEY_FILE, "`key` is not an absolute path; write /"),
+    "privacy_key_file_is_a_directory": unseen(2, KEY_FILE, "`/` cannot be used: it is not a regular file"),
+    "privacy_key_file_is_empty": unseen(2, KEY_FILE, "`/dev/null` cannot be used: it is not a regular file"),
+    "privacy_pattern_broken": Mistake(
+        [
+            Told(4, f"{PATTERNS}[1]", "`(unclosed` is no pattern of RE2: missing ); it has no look-around"),
+            Told(5, f"{PATTERNS}[2].pattern", "is no pattern of RE2: invalid escape sequence; it has no look-around"),
+        ]
+    ),
+    "privacy_pattern_looks_around": unseen(2, f"{PATTERNS}[0]", "is no pattern of RE2: invalid perl operator"),
+    "privacy_pattern_matches_nothing": unseen(3, f"{PATTERNS}[0]", "`[0-9]*` matches empty text too; say what must be"),
+    "privacy_pattern_empty": seen(2, f"{PATTERNS}[0]", "empty text is no pattern; write 1 to 1000 characters"),
+    "privacy_pattern_is_a_number": seen(2, f"{PATTERNS}[0]", "found the integer `4111`; put it in quotes"),
+    "privacy_pattern_without_pattern": seen(3, f"{PATTERNS}[0]", "has no `pattern`; add it"),
+    "privacy_patterns_are_text": seen(2, PATTERNS, "expected a list, found the text `tok_[a-z]+`"),
+    "privacy_patterns_too_many": seen(2, PATTERNS, "has 65 elements; at most 64 are allowed"),
+}
 MANY = {
     "everything_at_once": Mistake(
         [
@@ -289,7 +316,19 @@ FILTERS = {
     name: Mistake([Told(*wrong[:3]) for wrong in wrongs], schema=wrongs[0].seen)
     for name, wrongs in cases_config_filters.MISTAKES.items()
 }
-MISTAKES = DOCUMENT | STRUCTURE | RECEIVERS | SCALARS | FAMILIES | DIMENSIONS | LABELS | SERVICE_GRAPH | FILTERS | MANY
+MISTAKES = (
+    DOCUMENT
+    | STRUCTURE
+    | RECEIVERS
+    | SCALARS
+    | FAMILIES
+    | DIMENSIONS
+    | LABELS
+    | SERVICE_GRAPH
+    | HIDING
+    | FILTERS
+    | MANY
+)
 
 
 def test_every_mistake_has_its_file() -> None:

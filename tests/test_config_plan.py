@@ -182,6 +182,7 @@ time: {slack: 1h}
 sampling: {tracestate: false, weight_attribute: p, max_weight: 100}
 limits:
   {services: 1, series: 2, series_per_service: 3, edges: 4, label_value_length: 64, raw_key_bytes: 1MiB, targets: 100}
+privacy: {action: drop}
 service_graph: {wait: 5s}
 """,
     )

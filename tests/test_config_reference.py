@@ -98,6 +98,7 @@ def test_the_examples_of_the_reference_can_be_used(tmp_path: Path) -> None:
     assert [d.label for d in config.metrics.dimensions] == ["", "http_method"]
     assert len(compile_plan(config).resource_labels) == 2
     assert [d.label for d in config.service_graph.dimensions] == ["env"]
+    assert [entry.name for entry in config.privacy.patterns] == ["", "account numbers (IBAN)"]
 
 
 def test_the_minimal_file_is_a_start() -> None:

@@ -61,6 +61,8 @@ VALID: list[dict[str, Any]] = [
     {"metrics": {"dimensions": [{"name": "a", "rewrite": [{"match": "(.)..", "replace": "$1xx"}]}]}},
     {"time": {"slack": None}},
     {"time": {"slack": "1h30m"}},
+    {"privacy": {"cards": False, "patterns": ["a+", {"pattern": "${UNIT}"}, {"pattern": "b", "name": ""}]}},
+    {"privacy": {"action": "drop", "hmac_key_file": None}},
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Format, Plan
-from tests import cases_labels, cases_spans, oracle
+from tests import cases_labels, cases_privacy, cases_spans, oracle
 from tests.cases import Case
 from tests.oracle import Oracle
 from tests.payloads import FEEDS, NOW, request
@@ -21,6 +21,10 @@ CASES = [
     *cases_labels.LONG_VALUES,
     *cases_labels.DIMENSIONS,
     *cases_labels.VALUES,
+    *cases_privacy.CARDS,
+    *cases_privacy.PATTERNS,
+    *cases_privacy.ACTIONS,
+    *cases_privacy.LONG_VALUES,
 ]
 
 
@@ -42,11 +46,12 @@ def test_a_case_comes_to_its_numbers(case: Case) -> None:
     assert model.calls() == case.calls
     if case.sums is not None:
         assert {series: (count, ns) for series, (_, ns, count) in model.durations().items()} == case.sums
-    assert (model.anomalies, model.truncated) == (case.anomalies, case.truncated)
+    assert (model.anomalies, model.truncated, model.redacted) == (case.anomalies, case.truncated, case.redacted)
     assert oracle.read_page(b"".join(engine.render(Format.OPENMETRICS, NOW)), Format.OPENMETRICS) == model.numbers()
     stats = engine.stats()
     assert seen(stats.anomalies) == case.anomalies
     assert seen(stats.truncated) == case.truncated
+    assert seen(stats.redacted) == case.redacted
     assert (stats.received, stats.aggregated, seen(stats.dropped)) == (len(case.spans), len(case.spans), {})
 
 
@@ -59,3 +64,4 @@ def test_every_way_of_feeding_gives_the_same_page(case: Case, way: str) -> None:
         assert b"".join(engine.render(format, NOW)) == model.page(format)
     assert seen(engine.stats().anomalies) == case.anomalies
     assert seen(engine.stats().truncated) == case.truncated
+    assert seen(engine.stats().redacted) == case.redacted

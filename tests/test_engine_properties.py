@@ -46,6 +46,7 @@ def assert_equal(engine: Engine, model: Oracle, now: Now = NOW) -> None:
     stats = engine.stats()
     assert Counter(stats.anomalies) == model.anomalies
     assert Counter(stats.truncated) == model.truncated
+    assert Counter(stats.redacted) == model.redacted
     assert Counter(stats.dropped) == model.dropped
     assert (stats.received, stats.aggregated) == (model.received, model.received - model.dropped.total())
     assert stats.lateness == model.lateness

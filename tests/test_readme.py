@@ -13,11 +13,12 @@ import pytest
 import yaml
 
 from span2metrics import names
-from span2metrics.config import models
+from span2metrics.config import compile_plan, load, models
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import Now, Plan
+from span2metrics.engine.plan import Format, Now, Plan
 from span2metrics.formats import otlp_json
 from tests.cases_service_graph import OTHERS
+from tests.payloads import Placed, request
 from tests.sent_graph import INCIDENT
 from tests.test_config_reference import keys
 
@@ -39,6 +40,14 @@ def test_every_key_that_is_named_exists() -> None:
 def test_what_is_shown_as_yaml_is_a_document_with_keys(block: str) -> None:
     document = yaml.safe_load(block)
     assert isinstance(document[0] if isinstance(document, list) else document, dict)
+
+
+def test_the_patterns_that_it_shows_are_taken(tmp_path: Path) -> None:
+    (block,) = (block for block in blocks("yaml") if "privacy:" in block)
+    (tmp_path / "config.yaml").write_text(block)
+    engine = Engine(compile_plan(load(tmp_path / "config.yaml")))
+    engine.consume(request([Placed(name="GET /mail/jo.doe+x@mail.example/tok_1a")]), Now(2_000_000_000, 0))
+    assert b'span_name="GET /mail/****/****"' in b"".join(engine.render(Format.TEXT, Now(2_000_000_000, 0)))
 
 
 def test_the_span_that_is_sent_by_hand_is_counted() -> None:

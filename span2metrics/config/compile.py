@@ -46,6 +46,7 @@ def compile_plan(config: Config) -> Plan:
         weight_attribute=config.sampling.weight_attribute or "",
         max_weight=config.sampling.max_weight,
         target_info=metrics.target_info,
+        privacy=_privacy(config),
         label_value_length=config.limits.label_value_length,
         raw_key_bytes=config.limits.raw_key_bytes,
         expire_after_ns=metrics.expire_after or 0,
@@ -70,6 +71,16 @@ def _graph(config: Config) -> plan.Graph:
         virtual_node_label=graph.virtual_node_label,
         connection_info=graph.connection_info,
         messaging_latency=graph.messaging_latency,
+    )
+
+
+def _privacy(config: Config) -> plan.Privacy:
+    privacy = config.privacy
+    return plan.Privacy(
+        cards=privacy.cards,
+        patterns=tuple(entry.pattern for entry in privacy.patterns),
+        action=privacy.action,
+        hmac_key=privacy.hmac_key_file.key if privacy.hmac_key_file else b"",
     )
 
 

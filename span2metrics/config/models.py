@@ -36,6 +36,7 @@ from span2metrics.config.kinds import (
     Whole,
 )
 from span2metrics.config.limits import Limits
+from span2metrics.config.privacy import Privacy
 from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Intake, Keepalive, Otlp, Receivers
 from span2metrics.config.sampling import Sampling
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
@@ -61,6 +62,7 @@ __all__ = [
     "Metrics",
     "Native",
     "Otlp",
+    "Privacy",
     "Receivers",
     "ResourceLabel",
     "Sampling",
@@ -258,6 +260,7 @@ class Config:
     time: Time = setting(Section(Time), Time(), "Spans that come too late or from the future.")
     sampling: Sampling = setting(Section(Sampling), Sampling(), "For how many spans a sampled one counts.")
     limits: Limits = setting(Section(Limits), Limits(), "What keeps memory bounded.")
+    privacy: Privacy = setting(Section(Privacy), Privacy(), "What no label may show.")
     service_graph: ServiceGraph = setting(
         Section(ServiceGraph),
         ServiceGraph(),

@@ -16,7 +16,7 @@ from span2metrics.config.pattern_rules import conditions_can_hold, rewrites_fit
 from span2metrics.config.reading import Reading
 from span2metrics.config.scalars import Endpoint
 from span2metrics.engine.dialects import views_of
-from span2metrics.engine.plan import Dialect
+from span2metrics.engine.plan import Action, Dialect
 
 COMMON, RESOURCE = "metrics.dimensions", "metrics.resource_labels"
 _RESERVED = ", ".join(sorted(names.RESERVED_LABELS)) + " and all that begins with __"
@@ -47,6 +47,7 @@ def check(config: Config, reading: Reading) -> None:
         edges_have_a_limit_of_their_own,
         labels_are_free,
         labels_are_unique,
+        hashes_have_a_key,
     ):
         rule(config, reading)
 
@@ -216,3 +217,9 @@ def _report_twins(listed: list[Listed], builtin: set[str], reading: Reading) -> 
         elif other != path:
             where = f"{other} ({reading.place(other)})"
             reading.add(path, f"{produces}, which {where} produces already; give one of them another `label`")
+
+
+def hashes_have_a_key(config: Config, reading: Reading) -> None:
+    privacy = config.privacy
+    if privacy.action is Action.HMAC and not privacy.hmac_key_file and reading.sound("privacy.hmac_key_file"):
+        reading.add("privacy.action", "hmac needs a key; name the file that holds it in `hmac_key_file`")

@@ -57,8 +57,9 @@ cdef class Contexts:
     cdef AttributeReader scope_reader
     cdef readonly bint reads_scope
     cdef uint32_t label_length
+    cdef Privacy privacy
 
-    def __cinit__(self, policy, plan, Services services):
+    def __cinit__(self, policy, plan, Services services, Privacy privacy):
         self.services = services
         self.by_bytes = Memory(plan.raw_key_bytes // 8)
         self.by_values = Memory(plan.raw_key_bytes // 8)
@@ -68,6 +69,7 @@ cdef class Contexts:
         self.scope_reader = AttributeReader(policy.scope_attributes)
         self.reads_scope = bool(policy.scope_attributes)
         self.label_length = plan.label_value_length
+        self.privacy = privacy
 
     cdef int enter(self, Cursor resource) except -1:
         """Contexts are of this resource from here on.  It is copied and read once, however many scopes it has."""
@@ -106,12 +108,12 @@ cdef class Contexts:
 
     cdef object read(self, Cursor scope, list merged):
         if self.resource_read is None:
-            self.resource_read = self.resource_reader.resource(self.resource, self.label_length, merged)
+            self.resource_read = self.resource_reader.resource(self.resource, self.label_length, merged, self.privacy)
         texts, marks = self.resource_read
         room = self.services.of(self.service_name())
         if room is self.services.other:
             texts, marks = (names.OTHER, *texts[1:]), (0, *marks[1:])
-        scope_texts, scope_marks = self.scope_reader.scope(scope, self.label_length, merged)
+        scope_texts, scope_marks = self.scope_reader.scope(scope, self.label_length, merged, self.privacy)
         values = (texts, scope_texts, marks, scope_marks)
         context = self.by_values.get(values)
         if context is None:
@@ -295,10 +297,10 @@ cdef class AttributeReader:
         cdef uint32_t i
         for i in range(self.count):
             if self.values[i].kind == ARRAY or self.values[i].kind == MAP:
-                label_text(&self.values[i], length, merged)
+                label_text(&self.values[i], length, merged, OPEN)
         return 0
 
-    cdef tuple resource(self, Cursor c, uint32_t length, list merged):
+    cdef tuple resource(self, Cursor c, uint32_t length, list merged, Privacy privacy):
         """Texts and marks of a Resource's attributes."""
         cdef uint32_t tag
         cdef Cursor sub
@@ -310,9 +312,9 @@ cdef class AttributeReader:
                 self.attribute(sub, merged)
             else:
                 skip(&c, tag)
-        return self.read(length, merged)
+        return self.read(length, merged, privacy)
 
-    cdef tuple scope(self, Cursor c, uint32_t length, list merged):
+    cdef tuple scope(self, Cursor c, uint32_t length, list merged, Privacy privacy):
         """Texts and marks of an InstrumentationScope: its attributes, and its own name and version as two of them."""
         cdef uint32_t tag
         cdef Cursor sub
@@ -331,7 +333,7 @@ cdef class AttributeReader:
                 skip(&c, tag)
         self.own(b"scope.name", name)
         self.own(b"scope.version", version)
-        return self.read(length, merged)
+        return self.read(length, merged, privacy)
 
     cdef int own(self, bytes name, Cursor text) except -1:
         if text.at is not text.end and name in self.names:
@@ -339,13 +341,13 @@ cdef class AttributeReader:
             set_data(&self.values[self.names.index(name)], TEXT, text)
         return 0
 
-    cdef tuple read(self, uint32_t length, list merged):
+    cdef tuple read(self, uint32_t length, list merged, Privacy privacy):
         """(texts, marks) of what was found, by the list of names."""
         cdef uint32_t i
         texts = []
         marks = []
         for i in range(self.count):
-            text, mark = label_text(&self.values[i], length, merged)
+            text, mark = label_text(&self.values[i], length, merged, privacy)
             texts.append(text)
             marks.append(mark)
         return tuple(texts), tuple(marks)
@@ -358,11 +360,3 @@ cdef inline bint is_plain(Cursor c) noexcept nogil:
         return False
     value = c.at + 2 + c.at[1]
     return value[0] == 0x12 and value[1] < 0x80 and value + 2 + value[1] == c.end
-
-
-cdef tuple label_text(Value* value, uint32_t length, list merged):
-    """A value's text as a label shows it, and what was done to it."""
-    cdef bint replaced = False
-    text = value_text(value, &replaced, merged)
-    shown = cut(text, length)
-    return shown, (0 if shown is text else 1) | (2 if replaced else 0)

@@ -50,3 +50,6 @@ class Engine:
 
     def stats(self) -> Stats:
         """All counters, read in one instant."""
+
+def find_cards(text: str) -> list[tuple[int, int]]:
+    """Where a text has payment card numbers: (start, end) by characters, ascending by start; they may overlap."""

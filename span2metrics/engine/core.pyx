@@ -6,7 +6,10 @@ One extension module in a few files, each textually included below and each one 
 
     wire        the clamped cursor: every length of the wire format is checked here, and nowhere else
     hashing     the keyed hash and the open-addressed index that both tables share
-    values      an AnyValue's text
+    issuers     whose card numbers begin how
+    cards       payment card numbers in a text
+    privacy     what labels must not show
+    values      an AnyValue's text, as labels may show it
     keys        known raw keys, in two generations bounded in bytes
     series      the counters themselves, by rendered label text
     exemplars   the span that stands for a bucket
@@ -43,7 +46,7 @@ from cpython.dict cimport PyDict_Size
 from cpython.mem cimport PyMem_Free, PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.ref cimport PyObject, Py_XDECREF, Py_XINCREF
-from cpython.unicode cimport PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8, Py_UNICODE_TODECIMAL
 from libc.math cimport fabs, round as nearest
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport qsort
@@ -62,14 +65,18 @@ from span2metrics.engine.dialects import graph_views, target_families, units, vi
 from span2metrics.engine.graph import GraphPolicy
 from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
-from span2metrics.engine.plan import Escaping, Format
+from span2metrics.engine.plan import Action, Escaping, Format
 from span2metrics.engine.policy import NO_NOTE, Context, Note, Policy, pair, quoted
+from span2metrics.engine.redaction import Redaction
 from span2metrics.engine.stats import LATENESS_BOUNDS_NS, LabelSet, Lateness, Outcome, Stats
 from span2metrics.engine.text import base64_text, bound_text, cut, double_text
 from span2metrics.errors import DecodeError
 
 include "wire.pyx"
 include "hashing.pyx"
+include "issuers.pyx"
+include "cards.pyx"
+include "privacy.pyx"
 include "values.pyx"
 include "keys.pyx"
 include "exemplars.pyx"
@@ -128,9 +135,10 @@ cdef class Engine:
 
     def __init__(self, plan):
         self.policy = Policy(plan)
+        privacy = Privacy(plan.privacy)
         self.services = Services(plan.most_services)
-        self.contexts = Contexts(self.policy, plan, self.services)
-        self.targets = Targets(plan) if plan.target_info else None
+        self.contexts = Contexts(self.policy, plan, self.services, privacy)
+        self.targets = Targets(plan, privacy) if plan.target_info else None
         self.keys = Keys(plan.raw_key_bytes)
         natives = Natives(plan, units(plan) if plan.histograms.native else ())
         self.calls = SeriesTable(plan, natives)
@@ -143,7 +151,7 @@ cdef class Engine:
         self.add_views(plan)
         self.message_page = MessagePage(self.page, natives)
         if plan.graph is not None:
-            self.graph = Graph(GraphPolicy(plan.graph, self.policy, plan.label_value_length), plan)
+            self.graph = Graph(GraphPolicy(plan.graph, self.policy, plan.label_value_length), plan, privacy)
             self.graph.edges.add_views(self.page, plan.graph)
             self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars
@@ -308,6 +316,7 @@ cdef class Engine:
                 "invalid_utf8": self.notes.invalid_utf8,
             },
             truncated=dict(self.notes.truncated),
+            redacted=dict(self.notes.redacted),
             weighted=self.tally.weighted,
             capped_weights=self.tally.capped,
             series=self.series(),

@@ -74,9 +74,12 @@ class GraphPolicy:
 
     # --- sides --------------------------------------------------------------------------------------------------------
 
-    def side(self, context: Context, kind: int, values: Sequence[str], host: str) -> Named:
-        """Describes a span's half.  `values`: texts by `span_attributes`, "" for none; `host`: that of its URL."""
-        database = self._database(values) if kind == CLIENT else ""
+    def side(self, context: Context, kind: int, values: Sequence[str], host: str, is_database: bool) -> Named:
+        """Describes a span's half.  `values`: texts by `span_attributes`, "" for none; `host`: that of its URL.
+
+        `is_database`: it calls one, whose name may be among what no label shows.
+        """
+        database = self._database(values) if is_database else ""
         return Named(
             context.service,
             self._values(context, values),
@@ -95,9 +98,7 @@ class GraphPolicy:
         return tuple(texts)
 
     def _database(self, values: Sequence[str]) -> str:
-        matched = _first(values, self.databases)
-        if not matched:
-            return ""
+        matched = _first(values, self.databases) or names.UNKNOWN_NAME
         service, server, address, port = (values[at] for at in self.database_servers)
         return service or server or cut(_joined(address, port), self._label_length) or matched
 

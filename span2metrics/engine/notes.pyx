@@ -12,11 +12,12 @@ cdef class Notes:
     cdef list notes                 # Note, by number; 0 says nothing
     cdef dict numbers
     cdef dict truncated             # label → values cut
+    cdef dict redacted              # label → values of which something was hidden
     cdef uint64_t invalid_utf8
 
     def __cinit__(self, labels):
         self.notes, self.numbers = [NO_NOTE], {NO_NOTE: 0}
-        self.truncated = dict.fromkeys(labels, 0)
+        self.truncated, self.redacted = dict.fromkeys(labels, 0), dict.fromkeys(labels, 0)
 
     cdef inline object note(self, uint32_t number):
         return self.notes[number & NOTE]
@@ -39,9 +40,11 @@ cdef class Notes:
         """One span."""
         marked, limits, _ = self.note(number)
         if marked is not None:
-            labels, replaced = marked
-            for label in labels:
+            was_cut, redacted, replaced = marked
+            for label in was_cut:
                 self.truncated[label] += 1
+            for label in redacted:
+                self.redacted[label] += 1
             self.invalid_utf8 += replaced
         if limits and service.overflowed is None:
             service.overflowed = {}

@@ -34,10 +34,10 @@ cdef class Graph:
     cdef uint64_t since             # of a half that arrives now, without its state
     cdef uint64_t policy_errors
 
-    def __cinit__(self, policy, plan):
+    def __cinit__(self, policy, plan, Privacy privacy):
         graph = plan.graph
         self.policy = policy
-        self.reader = SideReader(policy, plan.label_value_length)
+        self.reader = SideReader(policy, plan.label_value_length, privacy)
         self.sides = Sides(plan.raw_key_bytes // 8)
         self.halves = Halves()
         self.edges = Edges(policy, plan)
@@ -123,7 +123,7 @@ cdef class Graph:
         if side is None:
             try:
                 texts, host = self.reader.texts(key, row.side_size, [])
-                named = self.policy.side(self.rows.contexts_seen[row.context], kind, texts, host)
+                named = self.policy.side(self.rows.contexts_seen[row.context], kind, texts, host, key[8] & DATABASE)
             except Exception:
                 self.policy_errors += 1
                 return False

@@ -7,7 +7,7 @@ names are valid and unique, bounds are sorted integers), so that the hot loop as
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from span2metrics import names
@@ -173,6 +173,30 @@ class Graph:
     messaging_latency: bool = False
 
 
+class Action(enum.Enum):
+    """What is done to a part of a value that no label may show: a mask, a keyed hash, or the whole value is dropped."""
+
+    MASK = "mask"
+    HMAC = "hmac"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What labels must not show.
+
+    cards                  payment card numbers
+    patterns               matches of these, by RE2, wherever they stand
+    action                 what is done to them
+    hmac_key               the key of the hash, for Action.HMAC; in no representation
+    """
+
+    cards: bool = True
+    patterns: tuple[str, ...] = ()
+    action: Action = Action.MASK
+    hmac_key: bytes = field(default=b"", repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that the engine needs to know.
@@ -202,6 +226,7 @@ class Plan:
     weight_attribute       what it says not an attribute does, as a probability; "": none
     max_weight             spans that one may stand for, at least 1
     target_info            each instance of a service that sent spans has a series in `target_info`
+    privacy                what no label may show
     label_value_length     bytes of UTF-8 that a label value may have, the ellipsis of a cut one included
     raw_key_bytes          bytes that the engine's memory of known keys may take, of both generations together
     expire_after_ns        a series for which no span comes for so long is removed; 0: never
@@ -236,6 +261,7 @@ class Plan:
     weight_attribute: str = ""
     max_weight: int = 10_000
     target_info: bool = False
+    privacy: Privacy = Privacy()
     label_value_length: int = 256
     raw_key_bytes: int = 64 << 20
     expire_after_ns: int = 15 * 60 * 1000 * MS

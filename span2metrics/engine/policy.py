@@ -23,6 +23,7 @@ from span2metrics.engine.value_limits import ValueLimits
 #: Marks of a value on its way from the wire to a label.
 CUT = 1
 REPLACED = 2
+REDACTED = 4
 
 SERVICE_ATTRIBUTE = "service.name"
 #: A key's values come as three lists, in this order.
@@ -35,7 +36,7 @@ class Context:
     """What a resource and a scope say of their spans: the values that the plan reads, and no others.
 
     `resource` and `scope` are texts by the policy's attribute lists, "" for none; `resource_marks` and `scope_marks`
-    say what was done to each (`CUT`, `REPLACED`).  Contexts with equal values are one, whatever else their
+    say what was done to each (`CUT`, `REPLACED`, `REDACTED`).  Contexts with equal values are one, whatever else their
     resources hold.  `head` is the policy's own: the service's rendered pair, made once, and so are
     `overflows`, by kind, status and `bare`.  `room` is the core's own: who its spans count for.
     """
@@ -74,15 +75,19 @@ class Names(NamedTuple):
     capped: tuple[str, ...] = ()
 
 
+#: Labels whose value was cut, those of whose value something was hidden, and whether bytes of one were replaced.
+Marked = tuple[tuple[str, ...], tuple[str, ...], bool]
+
+
 class Note(NamedTuple):
     """What is counted of each span of a key besides its series.
 
-    marked     (labels whose value was cut, whether bytes of one were replaced), or None
+    marked     as `Policy.marked` has it
     limits     of `names.LIMITS`: those that its series are short of
     capped     labels that have `__other__` in place of a value too many
     """
 
-    marked: tuple[tuple[str, ...], bool] | None
+    marked: Marked | None
     limits: tuple[str, ...]
     capped: tuple[str, ...]
 
@@ -250,25 +255,31 @@ class Policy:
 
     # --- what was done to values --------------------------------------------------------------------------------------
 
-    def marked(
-        self, context: Context, name_mark: int, values: Sequence[str], marks: Sequence[int]
-    ) -> tuple[tuple[str, ...], bool] | None:
-        """Labels whose value was cut, and whether any label's value had bytes replaced; None for neither.
+    def marked(self, context: Context, name_mark: int, values: Sequence[str], marks: Sequence[int]) -> Marked | None:
+        """Labels whose value was cut, those of whose value something was hidden, and whether any had bytes replaced.
 
-        Only values that a label shows count: what a label passed over on its way does not.
+        None for nothing of it.
+
+        Only values that a label shows count: what a label passed over on its way does not, unless it was hidden whole.
         """
         found = {names.SERVICE_NAME: context.resource_marks[0], names.SPAN_NAME: name_mark}
         shown = {label: mark for label, mark in found.items() if label not in self._exclude}
         for label in (*self._calls, *self._durations):
             shown[label.name] = shown.get(label.name, 0) | self._mark(label, context, values, marks)
-        cut, replaced = tuple(name for name, m in shown.items() if m & CUT), any(m & REPLACED for m in shown.values())
-        return (cut, replaced) if cut or replaced else None
+        was_cut, redacted = (tuple(name for name, m in shown.items() if m & mark) for mark in (CUT, REDACTED))
+        replaced = any(mark & REPLACED for mark in shown.values())
+        return (was_cut, redacted, replaced) if was_cut or redacted or replaced else None
 
     def _mark(self, label: Label, context: Context, values: Sequence[str], marks: Sequence[int]) -> int:
         found = (values, context.resource, context.scope)
         marked = (marks, context.resource_marks, context.scope_marks)
-        mark, text = next(((marked[at][i], found[at][i]) for at, i in label.places if found[at][i]), (0, ""))
-        return mark | (CUT if label.rewriter and label.rewriter.cuts(text) else 0)
+        hidden = 0
+        for at, i in label.places:
+            if text := found[at][i]:
+                is_cut = label.rewriter is not None and label.rewriter.cuts(text)
+                return hidden | marked[at][i] | (CUT if is_cut else 0)
+            hidden |= marked[at][i] & REDACTED
+        return hidden
 
 
 def _texts(

@@ -16,6 +16,8 @@ cdef enum:
     CONSUMER = 5
     SIDE_HEAD = 9           # bytes of a key before its values: context, kind and DATABASE
     VALUE_HEAD = 3          # bytes of a value: number of the attribute, kind; then a number, or a length and a text
+    SHOWN = 8               # kinds beside those of values: a text as labels show it …
+    SHOWN_HOST = 9          # … and that of the host of a URL
     DATABASE = 0x80
     MANY = 0xFFFFFFFF
     RECENT = 256            # sides that are at hand
@@ -151,11 +153,12 @@ cdef class SideReader:
     cdef bint url_whole             # … the whole of which is in a key
     cdef uint32_t count             # of the reader's attributes
     cdef uint32_t label_length
+    cdef Privacy privacy
     cdef uint8_t* keys              # of this request, one behind the other
     cdef size_t used
     cdef size_t room
 
-    def __cinit__(self, policy, uint32_t label_length):
+    def __cinit__(self, policy, uint32_t label_length, Privacy privacy):
         cdef uint32_t number
         self.count = len(policy.span_attributes)
         self.roles = <uint8_t*>PyMem_RawCalloc(self.count + 1, 1)
@@ -170,6 +173,7 @@ cdef class SideReader:
                 self.roles[number] |= <uint8_t>role
         self.url, self.url_whole = policy.url, policy.url_whole
         self.label_length = label_length
+        self.privacy = privacy
 
     def __dealloc__(self):
         PyMem_RawFree(self.roles)
@@ -218,25 +222,27 @@ cdef class SideReader:
         return <uint32_t>(self.used - start)
 
     cdef int put(self, uint32_t number, Value* value, list merged) except -1:
-        cdef Value shown
-        if <int>number == self.url and not self.url_whole:
-            if value.kind != TEXT:
+        cdef Value host
+        cdef bint is_long = value.kind == TEXT and value.size > self.label_length
+        if <int>number == self.url and (is_long or not self.url_whole):
+            host = url_host(value)
+            if self.url_whole:
+                self.put_slowly(number, SHOWN_HOST, &host, merged)
+            elif host.kind == ABSENT:
                 return 0
-            shown = value[0]
-            set_data(&shown, TEXT, host_of(Cursor(value.data, value.data + value.size)))
-            if shown.kind == ABSENT:
-                return 0
-            value = &shown
-        if value.kind > DOUBLE or value.size > self.label_length and value.kind == TEXT:
-            return self.put_slowly(number, value, merged)
+            else:
+                value = &host
+                is_long = host.size > self.label_length
+        if value.kind > DOUBLE or is_long:
+            return self.put_slowly(number, SHOWN, value, merged)
         if value.kind == TEXT:
-            return self.put_text(number, value)
+            return self.put_text(number, TEXT, value)
         cdef uint8_t* at = self.put_head(number, value.kind, 8)
         memcpy(at, &value.number, 8)
         return 0
 
-    cdef inline int put_text(self, uint32_t number, Value* value) except -1:
-        cdef uint8_t* at = self.put_head(number, TEXT, 2 + value.size)
+    cdef inline int put_text(self, uint32_t number, uint8_t kind, Value* value) except -1:
+        cdef uint8_t* at = self.put_head(number, kind, 2 + value.size)
         memcpy(at, &value.size, 2)
         memcpy(at + 2, value.data, value.size)
         return 0
@@ -249,12 +255,12 @@ cdef class SideReader:
         self.used += VALUE_HEAD + size
         return at + VALUE_HEAD
 
-    cdef int put_slowly(self, uint32_t number, Value* value, list merged) except -1:
+    cdef int put_slowly(self, uint32_t number, uint8_t kind, Value* value, list merged) except -1:
         """As the text that a label shows, which faults of its bytes must not wait for."""
-        text, _ = label_text(value, self.label_length, merged)
+        text, _ = label_text(value, self.label_length, merged, self.privacy)
         cdef bytes encoded = text.encode()
         cdef Value shown = Value(<uint8_t*>PyBytes_AS_STRING(encoded), <uint32_t>PyBytes_GET_SIZE(encoded), TEXT, 0)
-        return self.put_text(number, &shown)
+        return self.put_text(number, kind, &shown)
 
     cdef inline uint8_t* reserve(self, size_t size) except NULL:
         if self.used + size > self.room:
@@ -274,19 +280,29 @@ cdef class SideReader:
             value = Value(NULL, 0, key[2], 0)
             memcpy(&number, key, 2)
             key += VALUE_HEAD
-            if value.kind == TEXT:
+            if value.kind == TEXT or value.kind >= SHOWN:
                 memcpy(&value.size, key, 2)
                 value.data = key + 2
                 key += 2 + value.size
             else:
                 memcpy(&value.number, key, 8)
                 key += 8
-            found[number] = label_text(&value, MAX_VALUE, merged)[0]      # was cut before
-            if <int>number == self.url:
-                if self.url_whole and value.kind == TEXT:
-                    set_data(&value, TEXT, host_of(Cursor(value.data, value.data + value.size)))
-                host = label_text(&value, MAX_VALUE, merged)[0]
+            if value.kind == SHOWN_HOST:
+                host = PyUnicode_DecodeUTF8(<const char*>value.data, value.size, NULL)
+                continue
+            found[number] = self.text(&value, merged)
+            if <int>number == self.url and not self.url_whole:
+                host = found[number]
+            elif <int>number == self.url and value.kind == TEXT:
+                value = url_host(&value)
+                host = self.text(&value, merged)
         return found, host
+
+    cdef str text(self, Value* value, list merged):
+        """Of a value of a key."""
+        if value.kind == SHOWN:
+            return PyUnicode_DecodeUTF8(<const char*>value.data, value.size, NULL)
+        return label_text(value, self.label_length, merged, self.privacy)[0]
 
 
 cdef inline uint8_t roles_of(uint8_t kind, uint8_t roles) noexcept nogil:
@@ -296,6 +312,14 @@ cdef inline uint8_t roles_of(uint8_t kind, uint8_t roles) noexcept nogil:
     if kind == CLIENT or kind == PRODUCER:
         return NAMES_PEER | IS_DIMENSION
     return NAMES_CLIENT | IS_DIMENSION if kind == SERVER or kind == CONSUMER else 0
+
+
+cdef Value url_host(Value* url) except *:
+    """The host as a value, absent where there is none."""
+    cdef Value host = Value(NULL, 0, ABSENT, 0)
+    if url.kind == TEXT:
+        set_data(&host, TEXT, host_of(Cursor(url.data, url.data + url.size)))
+    return host
 
 
 cdef Cursor host_of(Cursor url) noexcept:

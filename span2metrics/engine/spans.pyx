@@ -357,12 +357,12 @@ cdef class Walk:
         cdef Value name = Value(span.name.at, <uint32_t>(span.name.end - span.name.at), TEXT, 0)
         cdef uint32_t i
         miss.context, miss.kind, miss.status = context, kind, status
-        text, name_mark = label_text(&name, self.label_length, self.merged)
+        text, name_mark = label_text(&name, self.label_length, self.merged, self.contexts.privacy)
         miss.name = text or names.UNKNOWN_NAME
         miss.values = []
         marks = []
         for i in range(self.key_values):
-            text, mark = label_text(&self.reader.values[i], self.label_length, self.merged)
+            text, mark = label_text(&self.reader.values[i], self.label_length, self.merged, self.contexts.privacy)
             miss.values.append(text)
             marks.append(mark)
         if context.marked or self.rewrites:

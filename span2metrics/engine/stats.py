@@ -63,6 +63,7 @@ class Stats:
     series                 family ("calls", "duration"; "edges" of the service graph) → live series now
     anomalies              `names.ANOMALIES` reason → spans
     truncated              label → values cut, once a span
+    redacted               label → values of which something was hidden, once a span
     weighted               spans that stand for more than themselves, and count as that
     capped_weights         spans whose own word would make them stand for more than `Plan.max_weight`
     dropped                `names.DROP_REASONS` reason → spans
@@ -85,6 +86,7 @@ class Stats:
     lateness: Lateness
     anomalies: Mapping[str, int]
     truncated: Mapping[str, int]
+    redacted: Mapping[str, int]
     weighted: int
     capped_weights: int
     series: Mapping[str, int]

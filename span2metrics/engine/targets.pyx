@@ -19,14 +19,16 @@ cdef class Targets:
     cdef list order                 # the same, sorted
     cdef AttributeReader reader
     cdef uint32_t label_length
+    cdef Privacy privacy
     cdef size_t most
     cdef uint64_t forgotten
 
-    def __cinit__(self, plan):
+    def __cinit__(self, plan, Privacy privacy):
         self.by_bytes = Memory(plan.raw_key_bytes // 16)
         self.fresh, self.known, self.order = {}, OrderedDict(), []
         self.reader = AttributeReader(tuple(names.TARGET_LABELS.values()))
         self.label_length = plan.label_value_length
+        self.privacy = privacy
         self.most = plan.most_targets
 
     cdef int see(self, Cursor resource, list merged) except -1:
@@ -39,7 +41,7 @@ cdef class Targets:
         return 0
 
     cdef bytes read(self, Cursor resource, list merged):
-        texts, _ = self.reader.resource(resource, self.label_length, merged)
+        texts, _ = self.reader.resource(resource, self.label_length, merged, self.privacy)
         texts = (texts[0] or names.UNKNOWN_SERVICE, *texts[1:])
         return "".join([pair(label, text) for label, text in zip(names.TARGET_LABELS, texts) if text]).encode()
 

@@ -108,7 +108,21 @@ cdef inline const uint8_t* start_of(bytearray copy) noexcept:
     return <const uint8_t*>PyByteArray_AS_STRING(copy)
 
 
-cdef str value_text(Value* value, bint* replaced, list merged):
+cdef tuple label_text(Value* value, uint32_t length, list merged, Privacy privacy):
+    """A value's text as a label shows it, and what was done to it."""
+    cdef bint replaced = False
+    cdef uint8_t mark = 0
+    privacy.hidden = False
+    text = value_text(value, &replaced, merged, privacy)
+    text = privacy.redacted(text, value.kind == TEXT and value.size > TEXT_WINDOW, &mark)
+    if privacy.hidden:
+        mark |= IS_REDACTED
+        text = "" if privacy.drops else text
+    shown = cut(text, length)
+    return shown, mark | (0 if shown is text else IS_CUT) | (IS_REPLACED if replaced else 0)
+
+
+cdef str value_text(Value* value, bint* replaced, list merged, Privacy privacy):
     """Text of a value, whole up to the window; `replaced` is set where bytes were no UTF-8."""
     cdef double number
     if value.kind == TEXT:
@@ -121,11 +135,11 @@ cdef str value_text(Value* value, bint* replaced, list merged):
         memcpy(&number, &value.number, 8)
         return double_text(number)
     if value.kind == BYTES:
-        return base64_text(value.data[:min(value.size, TEXT_WINDOW)])
+        return privacy.bytes_text(value.data, min(value.size, TEXT_WINDOW))
     if value.kind == ABSENT:
         return ""
     parts = []
-    json_composite(value, parts, replaced, merged, 0)
+    json_composite(value, parts, replaced, merged, privacy, 0)
     return "".join(parts)
 
 
@@ -141,7 +155,7 @@ cdef str decoded(const uint8_t* data, size_t size, bint* replaced):
         return PyUnicode_DecodeUTF8(<const char*>data, size, "replace")
 
 
-cdef int json_value(Cursor c, list parts, bint* replaced, list merged, int depth) except -1:
+cdef int json_value(Cursor c, list parts, bint* replaced, list merged, Privacy privacy, int depth) except -1:
     """Compact JSON of an AnyValue, piece by piece."""
     cdef Value value
     cdef double number
@@ -151,15 +165,15 @@ cdef int json_value(Cursor c, list parts, bint* replaced, list merged, int depth
     elif value.kind == TEXT:
         parts.append(encode_basestring(decoded(value.data, value.size, replaced)))
     elif value.kind == BYTES:
-        parts.append(f'"{value_text(&value, replaced, merged)}"')
+        parts.append(f'"{value_text(&value, replaced, merged, privacy)}"')
     elif value.kind == DOUBLE:
         memcpy(&number, &value.number, 8)
         text = double_text(number)
         parts.append(text if number - number == 0 else f'"{text}"')
     elif value.kind == ARRAY or value.kind == MAP:
-        json_composite(&value, parts, replaced, merged, depth + 1)
+        json_composite(&value, parts, replaced, merged, privacy, depth + 1)
     else:
-        parts.append(value_text(&value, replaced, merged))
+        parts.append(value_text(&value, replaced, merged, privacy))
     return 0
 
 
@@ -184,16 +198,16 @@ cdef int restore_empty(Cursor c, Value* out) except -1:
     return 0
 
 
-cdef int json_composite(Value* value, list parts, bint* replaced, list merged, int depth) except -1:
+cdef int json_composite(Value* value, list parts, bint* replaced, list merged, Privacy privacy, int depth) except -1:
     cdef Cursor c = Cursor(value.data, value.data + value.size)
     if depth > MAX_DEPTH:
         return malformed(&c, "values are nested too deep")
     if value.kind == ARRAY:
-        return json_array(c, parts, replaced, merged, depth)
-    return json_map(c, parts, replaced, merged, depth)
+        return json_array(c, parts, replaced, merged, privacy, depth)
+    return json_map(c, parts, replaced, merged, privacy, depth)
 
 
-cdef int json_array(Cursor c, list parts, bint* replaced, list merged, int depth) except -1:
+cdef int json_array(Cursor c, list parts, bint* replaced, list merged, Privacy privacy, int depth) except -1:
     cdef uint32_t tag
     cdef Cursor sub
     separator = "["
@@ -204,13 +218,13 @@ cdef int json_array(Cursor c, list parts, bint* replaced, list merged, int depth
             continue
         read_delimited(&c, &sub)
         parts.append(separator)
-        json_value(sub, parts, replaced, merged, depth)
+        json_value(sub, parts, replaced, merged, privacy, depth)
         separator = ","
     parts.append("[]" if separator == "[" else "]")
     return 0
 
 
-cdef int json_map(Cursor c, list parts, bint* replaced, list merged, int depth) except -1:
+cdef int json_map(Cursor c, list parts, bint* replaced, list merged, Privacy privacy, int depth) except -1:
     """Sorted by key; of equal keys the first."""
     cdef uint32_t tag
     cdef Cursor sub, key, item
@@ -223,7 +237,7 @@ cdef int json_map(Cursor c, list parts, bint* replaced, list merged, int depth) 
         read_delimited(&c, &sub)
         split_pair(sub, &key, &item, merged)
         inner = []
-        json_value(item, inner, replaced, merged, depth)
+        json_value(item, inner, replaced, merged, privacy, depth)
         entries.setdefault(decoded(key.at, key.end - key.at, replaced), "".join(inner))
     parts.append("{%s}" % ",".join([f"{encode_basestring(k)}:{entries[k]}" for k in sorted(entries)]))
     return 0

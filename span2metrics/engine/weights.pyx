@@ -139,7 +139,7 @@ cdef double probability_of(Value* value, list merged) except? -1:
     elif value.kind == TEXT:
         number = decimal(value.data, value.size)
     elif value.kind == ARRAY or value.kind == MAP:
-        label_text(value, 0, merged)        # for its faults: they refuse a request, whatever it is read for
+        label_text(value, 0, merged, OPEN)      # for its faults: they refuse a request, whatever it is read for
     return number
 
 
