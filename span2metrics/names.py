@@ -209,6 +209,9 @@ ANOMALIES = {
     "invalid_utf8": "a value that is not valid UTF-8; the bad bytes are replaced",
 }
 
+#: Values of `rule` of templated_names_total: what made a span's name another; the first is `span_names.rules`.
+TEMPLATES = ("user", "uuid", "hex", "number", "email", "date")
+
 PREFIX = "span2metrics_"
 BUILD_INFO = SelfMetric("span2metrics_build_info", "gauge", "Always 1; the build in its labels.", ("version", "python"))
 RECEIVED_SPANS = SelfMetric(
@@ -238,6 +241,12 @@ ANOMALOUS_SPANS = SelfMetric(
 )
 TRUNCATED_VALUES = SelfMetric(
     "span2metrics_truncated_values", "counter", "Label values that were cut, by label, once a span.", ("label",)
+)
+TEMPLATED_NAMES = SelfMetric(
+    "span2metrics_templated_names",
+    "counter",
+    "Span names that were changed, by rule, once a span; with span_names.templating: dry_run those that would be.",
+    ("rule",),
 )
 WEIGHTED_SPANS = SelfMetric(
     "span2metrics_weighted_spans",

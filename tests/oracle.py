@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
 from tests.oracle_edges import Edges
 from tests.oracle_graph_page import graph_shown
 from tests.oracle_halves import Settings
+from tests.oracle_names import attributes_of, ruled, template
 from tests.oracle_page import (
     TEXTS,
     Histogram,
@@ -44,16 +46,25 @@ KINDS = {number: name for name, number in trace_pb2.Span.SpanKind.items()}
 STATUSES = {number: name for name, number in trace_pb2.Status.StatusCode.items()}
 #: Labels whose values are words of the protocol, not of the sender: never cut.
 ENUMS = {"span_kind", "status_code"}
+#: Bytes of a value that are looked at.
+WINDOW = 4096
+
+
+class Renamed(NamedTuple):
+    text: str
+    found: set[str]
+    lost: bool
 
 
 class Oracle:
-    """Counts spans as the rules say.  `received`, `anomalies` and `truncated` as in the engine's stats."""
+    """Counts spans as the rules say.  `received`, `anomalies`, `truncated` and `templated` as in the engine's stats."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.received = 0
         self.anomalies: Counter[str] = Counter()
         self.truncated: Counter[str] = Counter()
+        self.templated: Counter[str] = Counter()
         self._calls: Counter[Pairs] = Counter()
         self._sizes: Counter[Pairs] = Counter()
         self._durations: dict[Pairs, list[Span]] = defaultdict(list)
@@ -68,12 +79,13 @@ class Oracle:
         spans = [self._read(place) for place in places]
         parts = self.edges.read(places) if self.edges else []
         self._targets.update([self._target(place) for place in places] if self.plan.target_info else ())
-        for place, (calls, duration, took, faults, truncated) in zip(places, spans, strict=True):
+        for place, (calls, duration, took, faults, truncated, templated) in zip(places, spans, strict=True):
             self.received += 1
             self._sizes[calls] += place.size
             self._calls[calls] += 1
             self.anomalies.update(faults)
             self.truncated.update(truncated)
+            self.templated.update(templated)
             if took is not None:
                 span = Span(took, exemplar_of(place.span, took, now) if self.plan.exemplars else None)
                 self._durations[duration].append(span)
@@ -90,10 +102,15 @@ class Oracle:
         if self.edges:
             self.edges.expire(now)
 
-    def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str]]:
+    def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str], set[str]]:
         faults: set[str] = set()
         truncated: set[str] = set()
-        both = self._builtin(place, faults) | self._read_dimensions(
+        name = Renamed("", set(), False)
+        if "span_name" not in self.plan.exclude:
+            name = self._renamed(place, faults)
+        if name.lost:
+            truncated.add("span_name")
+        both = self._builtin(place, name.text, faults) | self._read_dimensions(
             self.plan.resource_labels + self.plan.dimensions, place, faults
         )
         calls = both | self._read_dimensions(self.plan.calls_dimensions, place, faults)
@@ -101,7 +118,7 @@ class Oracle:
         took = duration_of(place.span, faults)
         if not (is_id(place.span.trace_id, 16) and is_id(place.span.span_id, 8)):
             faults.add("invalid_id")
-        return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated
+        return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated, name.found
 
     def _target(self, place: Place) -> Pairs:
         """The instance that sent the span; a label is cut as any other, which nobody counts."""
@@ -112,7 +129,7 @@ class Oracle:
         labels = {"service_name": service or "unknown_service", "service_namespace": namespace}
         return tuple((k, v) for k, v in {**labels, "service_instance_id": instance}.items() if v)
 
-    def _builtin(self, place: Place, faults: set[str]) -> dict[str, str]:
+    def _builtin(self, place: Place, name: str, faults: set[str]) -> dict[str, str]:
         service_faults: set[str] = set()
         service = place.text("service.name", Source.RESOURCE, service_faults)
         if not service:
@@ -122,7 +139,6 @@ class Oracle:
             faults.add("unknown_enum")
         if "service_name" not in self.plan.exclude:
             faults |= service_faults
-        name = decode(place.span.name, faults if "span_name" not in self.plan.exclude else set())
         labels = {
             "service_name": service or "unknown_service",
             "span_name": name or "unknown",
@@ -130,6 +146,26 @@ class Oracle:
             "status_code": STATUSES.get(status, STATUSES[0]),
         }
         return {label: text for label, text in labels.items() if label not in self.plan.exclude}
+
+    def _renamed(self, place: Place, faults: set[str]) -> Renamed:
+        """The span's name as its label shows it, but for its length; what made it another; whether it lost its end."""
+        whole = decode(place.span.name, faults)
+        window = whole.encode()[:WINDOW].decode("utf-8", "ignore")
+        more: set[str] = set()
+        values = {key: place.text(key, Source.SPAN, more) for key in attributes_of(self.plan.name_rules)}
+        text = ruled(self.plan.name_rules, self._service(place), window, values.__getitem__)
+        found = {"user"} if text != window else set()
+        if self.plan.templating is not Templating.OFF:
+            text, kinds = template(text)
+            found |= kinds
+        if self.plan.templating is Templating.DRY_RUN or not found:
+            return Renamed(whole, found, False)
+        faults |= more
+        lost = window != whole and "user" not in found
+        return Renamed(text + "…" * lost, found, lost)
+
+    def _service(self, place: Place) -> str:
+        return place.text("service.name", Source.RESOURCE, set()) or "unknown_service"
 
     def _read_dimensions(self, dimensions: Iterable[Dimension], place: Place, faults: set[str]) -> dict[str, str]:
         return {dimension.label: place.dimension(dimension, faults) for dimension in dimensions}

@@ -55,11 +55,15 @@ DOCUMENT = {
 }
 STRUCTURE = {
     "not_a_mapping": seen(
-        1, "", "expected a mapping (receivers, intake, web, metrics, sampling, limits, service_graph), found a list"
+        1,
+        "",
+        "expected a mapping (receivers, intake, web, metrics, span_names, sampling, limits, service_graph), found",
     ),
     "unknown_key": seen(3, "metrics.buckts", "unknown key; did you mean `buckets`?"),
     "unknown_key_in_dimension": seen(4, f"{FIRST}.lable", "unknown key; did you mean `label`?"),
-    "unknown_section": seen(2, "exporters", "unknown key; known: receivers, intake, web, metrics, sampling, limits"),
+    "unknown_section": seen(
+        2, "exporters", "unknown key; known: receivers, intake, web, metrics, span_names, sampling, limits"
+    ),
     "merge_key": unseen(2, "web.<<", "unknown key"),
     "key_twice": unseen(3, "web.telemetry_path", "stands twice in one mapping, first on line 2; keep one of them"),
     "section_is_a_list": seen(1, "web", "expected a mapping (listen_address, telemetry_path,"),
@@ -279,7 +283,48 @@ MANY = {
         schema=True,
     ),
 }
-MISTAKES = DOCUMENT | STRUCTURE | RECEIVERS | SCALARS | FAMILIES | DIMENSIONS | LABELS | SERVICE_GRAPH | MANY
+RULE, OTHER = "span_names.rules[0]", "span_names.rules[1]"
+SPAN_NAMES = {
+    "templating_unknown": seen(2, "span_names.templating", "expected true, false or dry_run, found the text `dryrun`"),
+    "templating_is_a_number": seen(
+        2, "span_names.templating", "expected true, false or dry_run, found the integer `1`"
+    ),
+    "rule_convention_unknown": seen(
+        3, RULE, "`grpc` is not a convention that is known here; known: http, rpc, database, messaging"
+    ),
+    "rule_pattern_invalid": unseen(
+        3, f"{RULE}.match", "`GET /(.*` is no regular expression of RE2: missing ): GET /(.*"
+    ),
+    "rule_pattern_not_of_re2": unseen(
+        3, f"{RULE}.match", "is no regular expression of RE2: invalid perl operator: (?="
+    ),
+    "rule_pattern_too_large": unseen(3, f"{RULE}.match", "is no regular expression of RE2: "),
+    "rule_pattern_empty": seen(3, f"{RULE}.match", "is no pattern; write a regular expression"),
+    "rule_pattern_substituted": unseen(3, f"{RULE}.match", "the substituted value is no regular expression of RE2: it"),
+    "rule_replacement_invalid": unseen(
+        3, f"{RULE}.replace", r"has a \ that refers to nothing; write \0 to \9 for groups and \\ for a \ itself"
+    ),
+    "rule_replacement_unfinished": unseen(3, f"{RULE}.replace", r"ends in \; write \0 to \9 for groups"),
+    "rule_replacement_empty": seen(3, f"{RULE}.replace", "is no name; write what the name becomes"),
+    "rule_group_missing": Mistake(
+        [
+            Told(3, f"{RULE}.replace", "refers to group 2, and `match` has 1; put it in parentheses"),
+            Told(4, f"{OTHER}.replace", "refers to group 1, and `match` has 0"),
+        ]
+    ),
+    "rule_of_two_kinds": seen(3, RULE, "has `convention` and a pattern of its own; make two rules of it"),
+    "rule_of_no_kind": Mistake(
+        [
+            Told(3, RULE, "has neither `convention` nor both `match` and `replace`; say what names the span"),
+            Told(4, OTHER, "has neither `convention` nor both `match` and `replace`"),
+        ],
+        schema=True,
+    ),
+    "rule_service_is_a_list": seen(3, f"{RULE}.service", "expected the name of a service, found a list"),
+}
+MISTAKES = (
+    SPAN_NAMES | DOCUMENT | STRUCTURE | RECEIVERS | SCALARS | FAMILIES | DIMENSIONS | LABELS | SERVICE_GRAPH | MANY
+)
 
 
 def test_every_mistake_has_its_file() -> None:

@@ -176,6 +176,7 @@ def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) ->
   created: true
   zero_first: 30s
   target_info: true
+span_names: {templating: dry_run, rules: [http]}
 sampling: {tracestate: false, weight_attribute: p, max_weight: 100}
 limits: {label_value_length: 64, raw_key_bytes: 1MiB, targets: 100}
 service_graph: {wait: 5s}

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from span2metrics import names
 from span2metrics.config.labels import label_of, sanitised, sources_of, utf8_label_of
-from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel
+from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel, Rule
 from span2metrics.engine import exponential, plan
+from span2metrics.engine.naming import NameRule
 from span2metrics.engine.plan import Dialect, Plan, Source
 
 
@@ -38,6 +39,8 @@ def compile_plan(config: Config) -> Plan:
         created=metrics.created,
         zero_first_ns=metrics.zero_first or 0,
         graph=_graph(config) if config.service_graph.enabled else None,
+        templating=config.span_names.templating,
+        name_rules=tuple(map(_name_rule, config.span_names.rules)),
         tracestate=config.sampling.tracestate,
         weight_attribute=config.sampling.weight_attribute or "",
         max_weight=config.sampling.max_weight,
@@ -62,6 +65,10 @@ def _graph(config: Config) -> plan.Graph:
         connection_info=graph.connection_info,
         messaging_latency=graph.messaging_latency,
     )
+
+
+def _name_rule(rule: Rule) -> NameRule:
+    return NameRule(rule.match, rule.replace, rule.convention, rule.service)
 
 
 def _usual_bounds(dialects: tuple[Dialect, ...]) -> tuple[int, ...]:

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from span2metrics import names
 from span2metrics.config.labels import ambiguous, label_of, reserved
-from span2metrics.config.models import Config, Dimension, ResourceLabel
+from span2metrics.config.models import Config, Dimension, ResourceLabel, Rule
 from span2metrics.config.reading import Reading
 from span2metrics.config.scalars import Endpoint
 from span2metrics.engine.dialects import views_of
+from span2metrics.engine.naming import compiled_pattern, replacement_parts
 from span2metrics.engine.plan import Dialect
 
 COMMON, RESOURCE = "metrics.dimensions", "metrics.resource_labels"
@@ -39,6 +40,8 @@ def check(config: Config, reading: Reading) -> None:
         families_are_apart,
         dialects_have_their_labels,
         dimensions_have_attributes,
+        name_rules_are_of_one_kind,
+        name_rules_have_their_groups,
         scope_attributes_are_clear,
         defaults_fit,
         labels_are_free,
@@ -143,6 +146,31 @@ def dimensions_have_attributes(config: Config, reading: Reading) -> None:
             reading.add(path, "has both `name` and `coalesce`; keep one of them")
         elif not dimension.attributes and reading.sound(path):
             reading.add(path, "has neither `name` nor `coalesce`; say which attribute to read")
+
+
+def name_rules_are_of_one_kind(config: Config, reading: Reading) -> None:
+    for path, rule in _name_rules(config, reading):
+        if rule.convention and (rule.match or rule.replace):
+            reading.add(path, "has `convention` and a pattern of its own; make two rules of it")
+        elif not rule.convention and not (rule.match and rule.replace):
+            reading.add(path, "has neither `convention` nor both `match` and `replace`; say what names the span")
+
+
+def name_rules_have_their_groups(config: Config, reading: Reading) -> None:
+    for path, rule in _name_rules(config, reading):
+        if rule.match and rule.replace:
+            groups = compiled_pattern(rule.match).groups
+            most = max((part for part in replacement_parts(rule.replace) if isinstance(part, int)), default=0)
+            if most > groups:
+                reading.add(
+                    f"{path}.replace", f"refers to group {most}, and `match` has {groups}; put it in parentheses"
+                )
+
+
+def _name_rules(config: Config, reading: Reading) -> Iterator[tuple[str, Rule]]:
+    """Those of which each part could be read."""
+    every = ((f"span_names.rules[{i}]", rule) for i, rule in enumerate(config.span_names.rules))
+    return ((path, rule) for path, rule in every if reading.sound(path))
 
 
 def scope_attributes_are_clear(config: Config, reading: Reading) -> None:

@@ -19,6 +19,8 @@ One extension module in a few files, each textually included below and each one 
     rows        what the walk makes of spans
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
+    templates   ids in span names become placeholders
+    normal      keys of the texts that labels show
     spans       the walk over a request, into scratch rows
     edges       the numbers of the service graph
     pairing     the service graph: halves meet and are counted
@@ -61,10 +63,11 @@ from span2metrics.engine.dialects import graph_views, target_families, units, vi
 from span2metrics.engine.graph import GraphPolicy
 from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
+from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Escaping, Format
-from span2metrics.engine.policy import Context, Policy, pair, quoted
+from span2metrics.engine.policy import CUT, REPLACED, Context, Policy, pair, quoted
 from span2metrics.engine.stats import Outcome, Stats
-from span2metrics.engine.text import base64_text, bound_text, cut, double_text
+from span2metrics.engine.text import ELLIPSIS, base64_text, bound_text, cut, double_text
 from span2metrics.errors import DecodeError
 
 include "wire.pyx"
@@ -82,6 +85,8 @@ include "halves.pyx"
 include "rows.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
+include "templates.pyx"
+include "normal.pyx"
 include "spans.pyx"
 include "buffer.pyx"
 include "spelling.pyx"
@@ -114,7 +119,8 @@ cdef class Engine:
     cdef uint64_t policy_errors
     cdef uint64_t invalid_utf8
     cdef dict truncated                 # label → values cut
-    cdef list notes                     # (labels cut, bytes replaced) by a target's number; 0 is none
+    cdef list templated                 # names by what was replaced in them, of Template
+    cdef list notes                     # ((labels cut, bytes replaced), of Template) by a target's number; 0 is none
     cdef dict note_numbers
 
     def __init__(self, plan):
@@ -135,7 +141,8 @@ cdef class Engine:
             self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars
         self.truncated = dict.fromkeys(self.policy.labels, 0)
-        self.notes, self.note_numbers = [None], {None: 0}
+        self.templated = [0] * (ALL_TEMPLATES + 1)
+        self.notes, self.note_numbers = [None], {(None, 0): 0}
 
     cdef int add_views(self, plan) except -1:
         cdef SeriesTable table
@@ -168,7 +175,8 @@ cdef class Engine:
         self.apply()
         if self.graph is not None:
             self.apply_to_graph()
-        return self.remember()
+        self.remember()
+        return self.remember_renamed()
 
     cdef int apply_to_graph(self) except -1:
         """A fault of the graph's is not the sender's: the spans are counted."""
@@ -197,7 +205,7 @@ cdef class Engine:
             elif not miss.known:
                 self.births += 1
                 self.obtain(texts, &miss.target)
-            miss.target.notes = self.note_number(miss.marked)
+            miss.target.notes = self.note_number(miss.marked, miss.found)
         return 0
 
     cdef int obtain(self, texts, Target* target) except -1:
@@ -248,15 +256,17 @@ cdef class Engine:
         self.calls.weigh(target.calls, row.size, row.excess)
         return self.durations.weigh_duration(target.durations, row.duration, row.excess) if row.timed else 0
 
-    cdef uint32_t note_number(self, marked) except? 0xFFFFFFFF:
-        number = self.note_numbers.get(marked)
+    cdef uint32_t note_number(self, marked, uint8_t found) except? 0xFFFFFFFF:
+        note = (marked, found)
+        number = self.note_numbers.get(note)
         if number is None:
-            number = self.note_numbers[marked] = len(self.notes)
-            self.notes.append(marked)
+            number = self.note_numbers[note] = len(self.notes)
+            self.notes.append((marked or ((), False), found))
         return number
 
     cdef int take_note(self, uint32_t number) except -1:
-        labels, replaced = self.notes[number]
+        (labels, replaced), found = self.notes[number]
+        self.templated[found] += 1
         for label in labels:
             self.truncated[label] += 1
         self.invalid_utf8 += replaced
@@ -277,8 +287,22 @@ cdef class Engine:
             if miss.raw is not None:
                 self.keep_key(miss.raw, miss.target)
             if miss.origin is None and miss.normal != miss.raw:
-                miss.target.notes = self.note_number(miss.context_marked)
+                miss.target.notes = self.note_number(miss.context_marked, 0)
                 self.keep_key(miss.normal, miss.target)
+        return 0
+
+    cdef int remember_renamed(self) except -1:
+        """Counts the names that were templated on the way to a known key, and keeps the keys that they came with."""
+        cdef Normal normal = self.walk.normal
+        cdef Renamed* renamed = normal.renamed
+        cdef Renamed* end = normal.renamed + normal.count
+        while renamed != end:
+            renamed.target.notes = self.note_number(None, renamed.found)
+            if renamed.found:
+                self.take_note(renamed.target.notes)
+            if renamed.size:
+                self.keys.put(normal.raws + renamed.at, renamed.size, renamed.target)
+            renamed += 1
         return 0
 
     cdef int keep_key(self, bytes key, Target target) except -1:
@@ -305,6 +329,10 @@ cdef class Engine:
                 "invalid_utf8": self.invalid_utf8,
             },
             truncated=dict(self.truncated),
+            templated={
+                name: sum([count for found, count in enumerate(self.templated) if found >> bit & 1])
+                for bit, name in enumerate(names.TEMPLATES)
+            },
             weighted=self.tally.weighted,
             capped_weights=self.tally.capped,
             series=self.series(),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from span2metrics import names
+from span2metrics.engine.naming import NameRule, Templating
 
 MS = 1_000_000  # nanoseconds
 
@@ -189,6 +190,8 @@ class Plan:
     created                OpenMetrics pages say when each series began (`_created`)
     zero_first_ns          nanoseconds for which a series that is born is shown at 0; 0: not at all
     graph                  the service graph, None for none
+    templating             what becomes of ids in span names, and whether `name_rules` only count
+    name_rules             the user's own rules for span names, before those templates
     tracestate             a sampled span's tracestate says how many spans it stands for
     weight_attribute       what it says not an attribute does, as a probability; "": none
     max_weight             spans that one may stand for, at least 1
@@ -216,6 +219,8 @@ class Plan:
     created: bool = False
     zero_first_ns: int = 0
     graph: Graph | None = Graph()
+    templating: Templating = Templating.ON
+    name_rules: tuple[NameRule, ...] = ()
     tracestate: bool = True
     weight_attribute: str = ""
     max_weight: int = 10_000

@@ -22,6 +22,7 @@ class Stats:
     series                 family ("calls", "duration"; "edges" of the service graph) → live series now
     anomalies              `names.ANOMALIES` reason → spans
     truncated              label → values cut, once a span
+    templated              `names.TEMPLATES` → span names that had such a part, or a rule's name, once a span
     weighted               spans that stand for more than themselves, and count as that
     capped_weights         spans whose own word would make them stand for more than `Plan.max_weight`
     dropped                reason → spans
@@ -37,6 +38,7 @@ class Stats:
     dropped: Mapping[str, int]
     anomalies: Mapping[str, int]
     truncated: Mapping[str, int]
+    templated: Mapping[str, int]
     weighted: int
     capped_weights: int
     series: Mapping[str, int]
