@@ -153,6 +153,7 @@ ACTIONS = [
         hidden_by(Action.DROP, Dimension("http_route", ("http.route",), default="none")),
         redacted=HIDDEN_ROUTE,
     ),
+    hides("a dropped value counts as hidden alone, not as mended too", f"<bad> {CARD}", None, hidden_by(Action.DROP)),
     Case(
         "a dropped service or name is unknown",
         [SPAN.but(service=CARD, name=CARD)],

@@ -115,7 +115,7 @@ class WeightedOracle(Oracle):
         weights = [weight_of(place, self.plan) for place in places]
         super().consume(request, now)
         for place, (weight, capped) in zip(places, weights, strict=True):
-            calls, duration, took, _, _ = self._read(place)
+            calls, duration, took, *_ = self._read(place)
             self.weighted += weight != 1
             self.capped_weights += capped
             self._by_calls[calls].append(Weighed(place.size, took, weight))
