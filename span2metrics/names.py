@@ -223,6 +223,8 @@ ANOMALIES = {
 FILTERED = "filtered"
 OUTSIDE_TIME_SLACK = "outside_time_slack"
 DROP_REASONS = (FILTERED, OUTSIDE_TIME_SLACK)
+#: Values of `rule` of templated_names_total: what made a span's name another; the first is `span_names.rules`.
+TEMPLATES = ("user", "uuid", "hex", "number", "email", "date")
 
 PREFIX = "span2metrics_"
 BUILD_INFO = SelfMetric("span2metrics_build_info", "gauge", "Always 1; the build in its labels.", ("version", "python"))
@@ -267,6 +269,12 @@ REDACTED_VALUES = SelfMetric(
     "counter",
     "Label values of which something was hidden (privacy), by label, once a span.",
     ("label",),
+)
+TEMPLATED_NAMES = SelfMetric(
+    "span2metrics_templated_names",
+    "counter",
+    "Span names that were changed, by rule, once a span; with span_names.templating: dry_run those that would be.",
+    ("rule",),
 )
 WEIGHTED_SPANS = SelfMetric(
     "span2metrics_weighted_spans",

@@ -163,6 +163,7 @@ def _of_engine(stats: Stats) -> Iterator[Metric]:
     yield _family(names.ANOMALOUS_SPANS, _by_one(anomalies))
     yield _family(names.TRUNCATED_VALUES, _by_one(stats.truncated))
     yield _family(names.REDACTED_VALUES, _by_one(stats.redacted))
+    yield _family(names.TEMPLATED_NAMES, _by_one(stats.templated))
     yield _single(names.WEIGHTED_SPANS, stats.weighted)
     yield _single(names.CAPPED_WEIGHTS, stats.capped_weights)
     yield _family(names.SERIES, _by_one(stats.series))

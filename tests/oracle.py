@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import NamedTuple
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
 from tests.oracle_cards import Hiding
 from tests.oracle_edges import Edges
@@ -22,6 +23,7 @@ from tests.oracle_filters import OUTSIDE, dimension_of, fate, lateness_of
 from tests.oracle_graph_page import graph_shown
 from tests.oracle_halves import Settings
 from tests.oracle_limits import Limits
+from tests.oracle_names import attributes_of, ruled, template
 from tests.oracle_page import (
     TEXTS,
     Histogram,
@@ -37,7 +39,7 @@ from tests.oracle_page import (
     shown_bounds,
     write_page,
 )
-from tests.oracle_spans import Place, cut, duration_of, exemplar_of, is_id, places_of
+from tests.oracle_spans import Place, cut, decode, duration_of, exemplar_of, is_id, places_of
 from tests.payloads import NOW
 from tests.twins import parse
 
@@ -47,12 +49,32 @@ KINDS = {number: name for name, number in trace_pb2.Span.SpanKind.items()}
 STATUSES = {number: name for name, number in trace_pb2.Status.StatusCode.items()}
 #: Labels whose values are words of the protocol, not of the sender: never cut.
 ENUMS = {"span_kind", "status_code"}
+#: Bytes of a value that are looked at.
+WINDOW = 4096
+
+
+class Renamed(NamedTuple):
+    text: str
+    found: set[str]
+    lost: bool
+
+
+class Read(NamedTuple):
+    """What is read of a span: its labels, how long it took, what is odd, and what was done to which labels."""
+
+    calls: Pairs
+    duration: Pairs
+    took: int | None
+    faults: set[str]
+    truncated: set[str]
+    redacted: set[str]
+    templated: set[str]
 
 
 class Oracle:
     """Counts spans as the rules say.
 
-    `received`, `dropped`, `anomalies`, `truncated`, `redacted` as in the engine's stats.
+    `received`, `dropped`, `anomalies`, `truncated`, `redacted` and `templated` as in the engine's stats.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -63,6 +85,7 @@ class Oracle:
         self.anomalies: Counter[str] = Counter()
         self.truncated: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
+        self.templated: Counter[str] = Counter()
         self._calls: Counter[Pairs] = Counter()
         self._sizes: Counter[Pairs] = Counter()
         self._durations: dict[Pairs, list[Span]] = defaultdict(list)
@@ -79,27 +102,26 @@ class Oracle:
         fates = [fate(place, self.plan, now) for place in places]
         parts = self.edges.read(places) if self.edges else []
         self._targets.update([self._target(place) for place in places] if self.plan.target_info else ())
-        services = [self._service(dict(span[0])) for span in spans]
+        services = [self._service(dict(span.calls)) for span in spans]
         self.received += len(places)
         self.dropped.update(filter(None, fates))
         self.ends += [(place.span.end_time_unix_nano, now.wall_ns) for place in places]
-        for place, span_fate, (*labels, took, faults, truncated, redacted), service in zip(
-            places, fates, spans, services, strict=True
-        ):
+        for place, span_fate, span, service in zip(places, fates, spans, services, strict=True):
             if span_fate:
                 continue
-            calls, duration = labels
+            calls, duration = span.calls, span.duration
             if service:
                 calls, duration = self.limits.place(service, renamed(calls, service), renamed(duration, service), now)
             self._sizes[calls] += place.size
             self._calls[calls] += 1
-            self.anomalies.update(faults)
-            self.truncated.update(truncated)
-            self.redacted.update(redacted)
-            if took is not None:
-                span = Span(took, exemplar_of(place.span, took, now) if self.plan.exemplars else None)
-                self._durations[duration].append(span)
-                self._timed[calls].append(span)
+            self.anomalies.update(span.faults)
+            self.truncated.update(span.truncated)
+            self.redacted.update(span.redacted)
+            self.templated.update(span.templated)
+            if span.took is not None:
+                exemplar = exemplar_of(place.span, span.took, now) if self.plan.exemplars else None
+                self._durations[duration].append(Span(span.took, exemplar))
+                self._timed[calls].append(Span(span.took, exemplar))
         for labels in self._all_calls():
             self._born.setdefault(("calls", labels), now)
         for labels in self._durations:
@@ -133,10 +155,13 @@ class Oracle:
         """The service that a span counts for; "" where no label tells."""
         return self.limits.service(labels["service_name"]) if "service_name" in labels else ""
 
-    def _read(self, place: Place) -> tuple[Any, Any, int | None, set[str], set[str], set[str]]:
+    def _read(self, place: Place) -> Read:
         of_labels: dict[str, set[str]] = defaultdict(set)
         faults: set[str] = set()
-        both = self._builtin(place, faults, of_labels) | self._read_dimensions(
+        name = Renamed("", set(), False)
+        if "span_name" not in self.plan.exclude:
+            name = self._renamed(place, of_labels["span_name"])
+        both = self._builtin(place, name.text, faults, of_labels) | self._read_dimensions(
             self.plan.resource_labels + self.plan.dimensions, place, of_labels
         )
         calls = both | self._read_dimensions(self.plan.calls_dimensions, place, of_labels)
@@ -147,7 +172,9 @@ class Oracle:
         redacted = {label for label, of in of_labels.items() if Hiding.REDACTED in of}
         truncated = {label for label, of in of_labels.items() if Hiding.CUT in of}
         faults |= set().union(*of_labels.values()) - {Hiding.REDACTED, Hiding.CUT}
-        return self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated, redacted
+        return Read(
+            self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated, redacted, name.found
+        )
 
     def _target(self, place: Place) -> Pairs:
         """The instance that sent the span; a label is cut as any other, which nobody counts."""
@@ -158,16 +185,16 @@ class Oracle:
         labels = {"service_name": service or "unknown_service", "service_namespace": namespace}
         return tuple((k, v) for k, v in {**labels, "service_instance_id": instance}.items() if v)
 
-    def _builtin(self, place: Place, faults: set[str], of_labels: dict[str, set[str]]) -> dict[str, str]:
-        builtin: dict[str, set[str]] = {"service_name": set(), "span_name": set()}
-        service = place.text("service.name", Source.RESOURCE, builtin["service_name"])
+    def _builtin(self, place: Place, name: str, faults: set[str], of_labels: dict[str, set[str]]) -> dict[str, str]:
+        of_service: set[str] = set()
+        service = place.text("service.name", Source.RESOURCE, of_service)
         if not service:
             faults.add("unknown_service")
         kind, status = place.span.kind, place.span.status.code
         if kind not in KINDS or status not in STATUSES:
             faults.add("unknown_enum")
-        name = place.name(builtin["span_name"])
-        of_labels.update((label, of) for label, of in builtin.items() if label not in self.plan.exclude)
+        if "service_name" not in self.plan.exclude:
+            of_labels["service_name"] |= of_service
         labels = {
             "service_name": service or "unknown_service",
             "span_name": name or "unknown",
@@ -175,6 +202,27 @@ class Oracle:
             "status_code": STATUSES.get(status, STATUSES[0]),
         }
         return {label: text for label, text in labels.items() if label not in self.plan.exclude}
+
+    def _renamed(self, place: Place, faults: set[str]) -> Renamed:
+        """The span's name as its label shows it, but for its length; what made it another; whether it lost its end."""
+        own: set[str] = set()
+        whole = decode(place.span.name, own)
+        window = whole.encode()[:WINDOW].decode("utf-8", "ignore")
+        more: set[str] = set()
+        values = {key: place.text(key, Source.SPAN, more) for key in attributes_of(self.plan.name_rules)}
+        text = ruled(self.plan.name_rules, self._sender(place), window, values.__getitem__)
+        found = {"user"} if text != window else set()
+        if self.plan.templating is not Templating.OFF:
+            text, kinds = template(text)
+            found |= kinds
+        if self.plan.templating is Templating.DRY_RUN or not found:
+            return Renamed(place.shown(whole, own, faults), found, False)
+        lost = window != whole and "user" not in found
+        own |= more - {Hiding.REDACTED, Hiding.CUT} | ({Hiding.CUT} if lost else set())
+        return Renamed(place.shown(text + "…" * lost, own, faults), found, lost)
+
+    def _sender(self, place: Place) -> str:
+        return place.text("service.name", Source.RESOURCE, set()) or "unknown_service"
 
     def _read_dimensions(
         self, dimensions: Iterable[Dimension], place: Place, of_labels: dict[str, set[str]]

@@ -122,17 +122,14 @@ class Place:
     def text(self, key: str, source: Source, faults: set[str]) -> str:
         """As it is shown, but for its length."""
         own: set[str] = set()
-        return self._shown(self.raw(key, source, own), own, faults)
-
-    def name(self, faults: set[str]) -> str:
-        own: set[str] = set()
-        return self._shown(decode(self.span.name, own), own, faults)
+        return self.shown(self.raw(key, source, own), own, faults)
 
     def host(self, key: str, host_of: Callable[[str], str]) -> str:
         """The host of a URL, of which alone is looked at what is to be hidden."""
-        return self._shown(host_of(self.raw(key, Source.SPAN, set())), set(), set())
+        return self.shown(host_of(self.raw(key, Source.SPAN, set())), set(), set())
 
-    def _shown(self, text: str, own: set[str], faults: set[str]) -> str:
+    def shown(self, text: str, own: set[str], faults: set[str]) -> str:
+        """The text as labels show it; `own` faults were found in making it."""
         text = self._hiding.text(text, own)
         if self._hiding.drops(own):
             faults.add(Hiding.REDACTED)

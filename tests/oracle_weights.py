@@ -118,7 +118,7 @@ class WeightedOracle(Oracle):
         for place, (weight, capped) in zip(places, weights, strict=True):
             if fate(place, self.plan, now):
                 continue
-            calls, duration, took, *_ = self._read(place)
+            calls, duration, took = self._read(place)[:3]
             self.weighted += weight != 1
             self.capped_weights += capped
             self._by_calls[calls].append(Weighed(place.size, took, weight))

@@ -90,6 +90,7 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
         "intake",
         "web",
         "metrics",
+        "span_names",
         "filters",
         "time",
         "sampling",
@@ -106,6 +107,7 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
     assert dumped["metrics"]["unit"] == "s"
     assert dumped["web"]["max_scrapes"] == 8
     assert (dumped["filters"], dumped["time"]) == ({"include": [], "exclude": []}, {"slack": None})
+    assert dumped["span_names"] == {"templating": True, "rules": []}
     assert dumped["sampling"] == {"tracestate": True, "weight_attribute": None, "max_weight": 10000}
     assert dumped["limits"] == {
         "services": 5000,
@@ -131,6 +133,24 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
         "connection_info": False,
         "messaging_latency": False,
     }
+
+
+def test_rules_for_span_names_are_dumped_as_mappings_of_what_was_given(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("""span_names:
+  templating: dry_run
+  rules: [http, {convention: rpc, service: shop}, {match: 'a(.)\\.${x:-$}', replace: $1}]
+""")
+    config = load(file)
+    assert yaml.safe_load(dump(config))["span_names"] == {
+        "templating": "dry_run",
+        "rules": [
+            {"convention": "http"},
+            {"convention": "rpc", "service": "shop"},
+            {"match": r"a(.)\.$", "replace": "$1"},
+        ],
+    }
+    assert config == reloaded(config, tmp_path)
 
 
 def test_an_entry_of_a_list_has_only_the_keys_that_were_given() -> None:

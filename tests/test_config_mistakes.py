@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import jsonschema
 import pytest
@@ -12,31 +11,10 @@ import yaml
 from span2metrics.config import load, schema
 from span2metrics.errors import ConfigError
 from tests import cases_config_filters
+from tests.cases_config_names import SPAN_NAMES
+from tests.mistakes import Mistake, Told, seen, unseen
 
 FILES = Path(__file__).parent / "data" / "config"
-
-
-class Told(NamedTuple):
-    """A problem: its line, its path, and a part of what it says."""
-
-    line: int
-    path: str
-    message: str
-
-
-class Mistake(NamedTuple):
-    problems: list[Told]
-    schema: bool = False  # whether a schema, too, refuses it
-
-
-def seen(line: int, path: str, message: str) -> Mistake:
-    """A mistake that an editor with the schema shows."""
-    return Mistake([Told(line, path, message)], schema=True)
-
-
-def unseen(line: int, path: str, message: str) -> Mistake:
-    """A mistake that only the loader can know of."""
-    return Mistake([Told(line, path, message)])
 
 
 GRPC, HTTP, METRICS = "receivers.otlp.grpc", "receivers.otlp.http", "metrics"
@@ -58,11 +36,13 @@ STRUCTURE = {
     "not_a_mapping": seen(
         1,
         "",
-        "expected a mapping (receivers, intake, web, metrics, filters, time, sampling, limits, privacy, service_graph)",
+        "expected a mapping (receivers, intake, web, metrics, span_names, filters, time, sampling, limits, privacy, ",
     ),
     "unknown_key": seen(3, "metrics.buckts", "unknown key; did you mean `buckets`?"),
     "unknown_key_in_dimension": seen(4, f"{FIRST}.lable", "unknown key; did you mean `label`?"),
-    "unknown_section": seen(2, "exporters", "unknown key; known: receivers, intake, web, metrics, filters, time"),
+    "unknown_section": seen(
+        2, "exporters", "unknown key; known: receivers, intake, web, metrics, span_names, filters, time, sampling"
+    ),
     "merge_key": unseen(2, "web.<<", "unknown key"),
     "key_twice": unseen(3, "web.telemetry_path", "stands twice in one mapping, first on line 2; keep one of them"),
     "section_is_a_list": seen(1, "web", "expected a mapping (listen_address, telemetry_path,"),
@@ -326,6 +306,7 @@ MISTAKES = (
     | LABELS
     | SERVICE_GRAPH
     | HIDING
+    | SPAN_NAMES
     | FILTERS
     | MANY
 )

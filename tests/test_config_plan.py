@@ -177,6 +177,7 @@ def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) ->
   zero_first: 30s
   target_info: true
   expire_after: 1h
+span_names: {templating: dry_run, rules: [http]}
 filters: {exclude: [{kind: client}]}
 time: {slack: 1h}
 sampling: {tracestate: false, weight_attribute: p, max_weight: 100}

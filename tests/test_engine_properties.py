@@ -134,7 +134,7 @@ def _crowd(count: int, seed: int) -> list[Placed]:
     dice = random.Random(seed)
     return [
         Placed(
-            name=f"GET /{dice.randrange(200)}",
+            name=f"GET /n{dice.randrange(200)}",
             service=f"service-{dice.randrange(5)}",
             resource={"host.name": f"pod-{dice.randrange(50)}", "zone": f"z{dice.randrange(3)}"},
             attributes={"code": dice.choice([200, "200", 404, 500]), "note": "n" * dice.choice([1, 30, 1500])},
@@ -166,7 +166,7 @@ def test_counts_stay_exact_while_the_tables_forget() -> None:
 def test_a_forgotten_key_finds_its_series_again() -> None:
     plan = Plan(raw_key_bytes=4096, errors_zero=False, bounds_ns=())
     engine, model = Engine(plan), Oracle(plan)
-    names = [request([Placed(name=f"name-{n:040}")]) for n in range(500)]
+    names = [request([Placed(name=f"name-n{n:040}")]) for n in range(500)]
     for body in names * 3:
         engine.consume(body, NOW)
         model.consume(body)
@@ -181,7 +181,7 @@ from span2metrics.engine.plan import Plan
 from tests.payloads import NOW, Placed, request
 
 engine = Engine(Plan(raw_key_bytes=1 << 20, errors_zero=False, bounds_ns=()))
-names, dice = [Placed(name=f"{n:01000}") for n in range(900)], random.Random(1)
+names, dice = [Placed(name=f"n{n:01000}") for n in range(900)], random.Random(1)
 for _ in range(200):
     engine.consume(request(dice.choices(names, k=30)), NOW)
 print(engine.stats().aggregated)
@@ -200,11 +200,11 @@ def test_a_key_outlives_the_generation_that_it_is_carried_over_from() -> None:
 def test_memory_of_keys_is_bounded_whatever_is_sent() -> None:
     plan = Plan(raw_key_bytes=1 << 20, errors_zero=False, bounds_ns=(), most_series=0, most_series_of_service=0)
     engine = Engine(plan)
-    template = request([Placed(name="id-000000")] * 500)
+    template = request([Placed(name="idn000000")] * 500)
     for first in range(0, 200_000, 500):
         names = iter(range(first, first + 500))
-        pieces = template.split(b"id-000000")
-        body = pieces[0] + b"".join(b"id-%06d" % next(names) + piece for piece in pieces[1:])
+        pieces = template.split(b"idn000000")
+        body = pieces[0] + b"".join(b"idn%06d" % next(names) + piece for piece in pieces[1:])
         engine.consume(body, NOW)
         engine.consume(body, NOW)
         assert engine.stats().raw_key_bytes <= plan.raw_key_bytes
@@ -228,9 +228,9 @@ def test_resources_that_differ_in_what_nobody_reads_share_one_context() -> None:
 def test_memory_of_resources_is_bounded_whatever_is_sent() -> None:
     plan = Plan(raw_key_bytes=1 << 18, errors_zero=False, bounds_ns=(), exclude=frozenset({"service_name"}))
     engine = Engine(plan)
-    template = request([Placed(service="id-000000")])
+    template = request([Placed(service="idn000000")])
     for n in range(20_000):
-        engine.consume(template.replace(b"id-000000", b"id-%06d" % n), NOW)
+        engine.consume(template.replace(b"idn000000", b"idn%06d" % n), NOW)
         assert engine.stats().raw_key_bytes <= plan.raw_key_bytes
     assert engine.stats().contexts < 5_000
     assert page(engine, Format.TEXT).count(b"} 20000\n") == 3  # calls, the bucket +Inf, the count

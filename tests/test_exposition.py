@@ -206,7 +206,7 @@ def test_a_page_of_all_awkward_values_is_the_oracles(format: Format) -> None:
 
 # --- chunks -----------------------------------------------------------------------------------------------------------
 
-MANY = [Placed(name=f"name {n:04}", took=n * MS) for n in range(700)]
+MANY = [Placed(name=f"name n{n:04}", took=n * MS) for n in range(700)]
 CHUNK = 256 << 10
 SERIES = 8 << 10  # more than the lines of one series take here
 
@@ -250,9 +250,9 @@ def _interrupted(engine: Engine, format: Format, bodies: Iterator[bytes]) -> byt
 
 def _new_and_known() -> Iterator[bytes]:
     for n in range(10_000):
-        known = [Placed(name=f"name {n * 7 % 700:04}", took=n * MS, status=n % 3) for n in range(n, n + 20)]
+        known = [Placed(name=f"name n{n * 7 % 700:04}", took=n * MS, status=n % 3) for n in range(n, n + 20)]
         yield request(
-            [*known, Placed(name=f"name {n % 700:04} and more"), Placed(name=f"aaa {n}"), Placed(name=f"zzz {n}")]
+            [*known, Placed(name=f"name n{n % 700:04} and more"), Placed(name=f"aaa n{n}"), Placed(name=f"zzz n{n}")]
         )
 
 

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from span2metrics.engine.core import Engine
+from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Action, Dimension, Escaping, Format, Graph, Now, Plan, Privacy, Source
 from span2metrics.engine.redaction import compiled
 from tests.cases_cards import ALL, CARDS, OTHERS
 from tests.cases_edges import id_of, trace_of
-from tests.cases_privacy import AMEX, CARD, GROUPED, KEY, hashed
+from tests.cases_privacy import AMEX, CARD, GROUPED, KEY, as_sent, hashed
 from tests.graph_page import read
 from tests.oracle import TEXTS, Oracle
 from tests.oracle_families import REQUESTS
@@ -38,16 +39,11 @@ TEXT = st.sampled_from(
     [
         *("", "a", CARD, GROUPED, f"/pay/{CARD}", f"{GROUPED} 12/26", "tok_a", f"tok_ab {AMEX} xx", "4111", "x" * 30),
         *(f"https://{CARD}@h/{CARD}", f"https://{CARD}/a", "https://tok_a.example/?x", "é" * 9 + CARD, "****"),
-        *(
-            "550e8400-e29b-41d4-a716-446655440000",
-            "x" * 4090 + CARD,
-            "y" * 4097,
-            "4 " * 2100,
-            f"{CARD} " * 300,
-            f"<bad>{CARD}",
-        ),
+        *("550e8400-e29b-41d4-a716-446655440000", f"<bad>{CARD}"),
     ]
 )
+#: Longer than what is looked at.
+LONG = ("x" * 4090 + CARD, "y" * 4097, "4 " * 2100, f"{CARD} " * 300, f"{CARD} tok_{'a' * 5000}", "/" + "é" * 3000)
 VALUE = TEXT | st.sampled_from(
     [int(CARD), CARD.encode(), [CARD, "a"], {"k": GROUPED, CARD: b"tok_a"}, [[AMEX.encode()]]]
 )
@@ -78,6 +74,7 @@ GRAPHS = [
 ]
 PLANS = st.builds(
     Plan,
+    templating=st.sampled_from([Templating.OFF, Templating.ON]),
     dimensions=st.sampled_from([DIMENSIONS, DIMENSIONS[:1]]),
     graph=st.sampled_from(GRAPHS),
     target_info=st.booleans(),
@@ -93,13 +90,17 @@ PLANS = st.builds(
 
 
 @settings(
-    max_examples=200,
+    max_examples=120,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
 )
-@given(PLANS, st.lists(SPAN, min_size=1, max_size=5))
-def test_every_label_of_every_page_hides_what_the_oracle_hides(plan: Plan, spans: Sequence[Placed]) -> None:
+@given(PLANS, st.lists(SPAN, min_size=1, max_size=5), st.integers(0, len(LONG) - 1), st.sampled_from(KEYS))
+def test_every_label_of_every_page_hides_what_the_oracle_hides(
+    plan: Plan, spans: Sequence[Placed], long: int, key: str
+) -> None:
     engine, model = Engine(plan), Oracle(plan)
+    first = spans[0]
+    spans = [*spans, first.but(name=LONG[long], attributes={**first.attributes, key: LONG[-long]})]
     for _ in range(2):  # the second time everything is known
         engine.consume(request(spans), NOW)
         model.consume(request(spans), NOW)
@@ -114,7 +115,7 @@ def test_every_label_of_every_page_hides_what_the_oracle_hides(plan: Plan, spans
 
 @pytest.mark.parametrize(("text", "card"), CARDS, ids=range(len(CARDS)))
 def test_the_corpus_is_hidden_in_a_label(text: str, card: str) -> None:
-    engine = Engine(Plan())
+    engine = Engine(as_sent())
     engine.consume(request([Placed(name=text)]), NOW)
     shown = page(engine).decode()
     assert card not in shown
@@ -124,7 +125,7 @@ def test_the_corpus_is_hidden_in_a_label(text: str, card: str) -> None:
 
 @pytest.mark.parametrize("text", [text for text in OTHERS if text])
 def test_what_only_looks_like_a_card_is_shown(text: str) -> None:
-    engine = Engine(Plan())
+    engine = Engine(as_sent())
     engine.consume(request([Placed(name=text)]), NOW)
     assert f'span_name="{_escaped(text)}"' in page(engine).decode()
     assert engine.stats().redacted == {"service_name": 0, "span_name": 0}
@@ -199,7 +200,7 @@ def test_a_target_hides_a_card() -> None:
 
 
 def test_each_span_of_a_known_key_counts_as_hidden() -> None:
-    engine = Engine(Plan())
+    engine = Engine(as_sent())
     for _ in range(3):
         engine.consume(request([Placed(name=CARD), Placed(name=AMEX), Placed(name="****"), Placed()]), NOW)
     assert engine.stats().redacted["span_name"] == 6
@@ -208,7 +209,7 @@ def test_each_span_of_a_known_key_counts_as_hidden() -> None:
 
 def test_all_numbers_in_their_groups_have_one_hash_and_no_two_the_same() -> None:
     privacy = Privacy(action=Action.HMAC, hmac_key=KEY)
-    engine = Engine(Plan(privacy=privacy))
+    engine = Engine(as_sent(privacy=privacy))
     engine.consume(request([Placed(name=number) for number in ALL]), NOW)
     shown = set(re.findall(rb"hmac:[0-9a-f]{16}", page(engine)))
     assert shown == {hashed(number).encode() for number in ALL}
@@ -218,7 +219,7 @@ def test_all_numbers_in_their_groups_have_one_hash_and_no_two_the_same() -> None
 def test_another_key_gives_another_hash() -> None:
     pages = []
     for key in (KEY, KEY[::-1]):
-        engine = Engine(Plan(privacy=Privacy(action=Action.HMAC, hmac_key=key)))
+        engine = Engine(as_sent(privacy=Privacy(action=Action.HMAC, hmac_key=key)))
         engine.consume(request([Placed(name=CARD)]), NOW)
         pages.append(re.findall(rb"hmac:[0-9a-f]{16}", page(engine)))
     assert pages[0] and pages[0] != pages[1]

@@ -26,6 +26,7 @@ WORD = "a-word-of-a-sender"
 GROUPS = re.compile(r"5105[^0-9a-z]{0,3}1051[^0-9a-z]{0,3}0510[^0-9a-z]{0,3}5100|" + WORD + "|NTEwNTEwNTEwNTEwNTEwMA")
 
 CONFIG = """
+span_names: {templating: false}
 metrics:
   dialects: [otel, jaeger, tempo]
   dimensions:

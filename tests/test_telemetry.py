@@ -94,6 +94,7 @@ EVERY_SERIES = {
     "span2metrics_render_seconds_count": [("text",), ("openmetrics",), ("protobuf",)],
     "span2metrics_ingest_seconds_count": [()],
     "span2metrics_aggregated_spans_total": [()],
+    "span2metrics_templated_names_total": [(rule,) for rule in ("date", "email", "hex", "number", "user", "uuid")],
     "span2metrics_weighted_spans_total": [()],
     "span2metrics_capped_weights_total": [()],
     "span2metrics_intake_bytes": [()],

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from span2metrics import names
 from span2metrics.config.labels import label_of, sanitised, sources_of, utf8_label_of
-from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel
+from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel, Rule
 from span2metrics.engine import exponential, plan
+from span2metrics.engine.naming import NameRule
 from span2metrics.engine.plan import Dialect, Plan, Source
 from span2metrics.engine.rewriting import Rewrite
 from span2metrics.engine.where import Filters
@@ -40,6 +41,8 @@ def compile_plan(config: Config) -> Plan:
         created=metrics.created,
         zero_first_ns=metrics.zero_first or 0,
         graph=_graph(config) if config.service_graph.enabled else None,
+        templating=config.span_names.templating,
+        name_rules=tuple(map(_name_rule, config.span_names.rules)),
         filters=Filters(config.filters.include, config.filters.exclude),
         slack_ns=config.time.slack or 0,
         tracestate=config.sampling.tracestate,
@@ -82,6 +85,10 @@ def _privacy(config: Config) -> plan.Privacy:
         action=privacy.action,
         hmac_key=privacy.hmac_key_file.key if privacy.hmac_key_file else b"",
     )
+
+
+def _name_rule(rule: Rule) -> NameRule:
+    return NameRule(rule.match, rule.replace, rule.convention, rule.service)
 
 
 def _usual_bounds(dialects: tuple[Dialect, ...]) -> tuple[int, ...]:

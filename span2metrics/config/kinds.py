@@ -25,7 +25,7 @@ Definitions = dict[str, Schema]
 
 #: Any scalar may be put in by substitution; only the daemon can know what it will be then.
 SUBSTITUTED: Schema = {"type": "string", "pattern": r"\$\{", "description": "${NAME}, ${NAME:-default}, ${file:/path}"}
-_OR_SUBSTITUTED: Schema = {"$ref": "#/$defs/substituted"}
+SUBSTITUTED_TOO: Schema = {"$ref": "#/$defs/substituted"}
 
 
 class Kind(Generic[T]):
@@ -71,7 +71,7 @@ class Flag(Kind[bool]):
         return value
 
     def schema(self, definitions: Definitions) -> Schema:
-        return {"anyOf": [{"type": "boolean"}, _OR_SUBSTITUTED]}
+        return {"anyOf": [{"type": "boolean"}, SUBSTITUTED_TOO]}
 
 
 class Text(Kind[str]):
@@ -94,7 +94,7 @@ class Text(Kind[str]):
         return value.replace("${", "$${")
 
     def schema(self, definitions: Definitions) -> Schema:
-        return {"anyOf": [{"type": "string", "pattern": f"^(?:{self.pattern})$"}, _OR_SUBSTITUTED]}
+        return {"anyOf": [{"type": "string", "pattern": f"^(?:{self.pattern})$"}, SUBSTITUTED_TOO]}
 
 
 class Choice(Kind[T]):
@@ -114,7 +114,7 @@ class Choice(Kind[T]):
         return next(word for word, meaning in self.choices.items() if meaning == value)
 
     def schema(self, definitions: Definitions) -> Schema:
-        return {"anyOf": [{"enum": list(self.choices)}, _OR_SUBSTITUTED]}
+        return {"anyOf": [{"enum": list(self.choices)}, SUBSTITUTED_TOO]}
 
 
 def known(words: Iterable[str]) -> str:
@@ -146,7 +146,7 @@ class Parsed(Kind[T]):
             raise ReadError(f"{value.quoted} {fault}") from None
 
     def schema(self, definitions: Definitions) -> Schema:
-        return {"anyOf": [{"type": "string", "pattern": f"^(?:{self.pattern})$"}, _OR_SUBSTITUTED]}
+        return {"anyOf": [{"type": "string", "pattern": f"^(?:{self.pattern})$"}, SUBSTITUTED_TOO]}
 
 
 class Address(Parsed[scalars.Endpoint]):

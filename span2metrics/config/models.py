@@ -42,6 +42,7 @@ from span2metrics.config.sampling import Sampling
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
 from span2metrics.config.section import Entry, Section, setting
 from span2metrics.config.service_graph import ServiceGraph
+from span2metrics.config.span_names import Rule, SpanNames
 from span2metrics.engine.exponential import FEWEST_BUCKETS
 from span2metrics.engine.exponential import MOST_BUCKETS as MOST_NATIVE
 from span2metrics.engine.plan import Dialect, Histograms, Plan, Unit
@@ -65,8 +66,10 @@ __all__ = [
     "Privacy",
     "Receivers",
     "ResourceLabel",
+    "Rule",
     "Sampling",
     "ServiceGraph",
+    "SpanNames",
     "Time",
     "Web",
 ]
@@ -251,6 +254,7 @@ class Config:
     intake: Intake = setting(Section(Intake), Intake(), "The queue between the receivers and the engine.")
     web: Web = setting(Section(Web), Web(), "The pages.")
     metrics: Metrics = setting(Section(Metrics), Metrics(), "The metrics made of spans.")
+    span_names: SpanNames = setting(Section(SpanNames), SpanNames(), "What span names become before they are labels.")
     filters: Filters = setting(
         Section(Filters),
         Filters(),

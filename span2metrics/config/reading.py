@@ -133,6 +133,11 @@ class Value:
         return self.kind not in {"list", "mapping", "tagged"}
 
     @property
+    def private(self) -> bool:
+        """Whether no message may show it."""
+        return self._private
+
+    @property
     def quoted(self) -> str:
         if self._private:
             return _SUBSTITUTED

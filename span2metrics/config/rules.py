@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from span2metrics import names
 from span2metrics.config.labels import ambiguous, label_of, reserved
-from span2metrics.config.models import Config, Dimension, ResourceLabel
+from span2metrics.config.models import Config, Dimension, ResourceLabel, Rule
 from span2metrics.config.pattern_rules import conditions_can_hold, rewrites_fit
 from span2metrics.config.reading import Reading
 from span2metrics.config.scalars import Endpoint
 from span2metrics.engine.dialects import views_of
+from span2metrics.engine.patterns import compiled
 from span2metrics.engine.plan import Action, Dialect
+from span2metrics.engine.rewriting import last_group, replacement
 
 COMMON, RESOURCE = "metrics.dimensions", "metrics.resource_labels"
 _RESERVED = ", ".join(sorted(names.RESERVED_LABELS)) + " and all that begins with __"
@@ -40,6 +42,8 @@ def check(config: Config, reading: Reading) -> None:
         families_are_apart,
         dialects_have_their_labels,
         dimensions_have_attributes,
+        name_rules_are_of_one_kind,
+        name_rules_have_their_groups,
         scope_attributes_are_clear,
         defaults_fit,
         values_are_rewritten,
@@ -148,6 +152,28 @@ def dimensions_have_attributes(config: Config, reading: Reading) -> None:
             reading.add(path, "has both `name` and `coalesce`; keep one of them")
         elif not dimension.attributes and reading.sound(path):
             reading.add(path, "has neither `name` nor `coalesce`; say which attribute to read")
+
+
+def name_rules_are_of_one_kind(config: Config, reading: Reading) -> None:
+    for path, rule in _name_rules(config, reading):
+        if rule.convention and (rule.match or rule.replace):
+            reading.add(path, "has `convention` and a pattern of its own; make two rules of it")
+        elif not rule.convention and not (rule.match and rule.replace):
+            reading.add(path, "has neither `convention` nor both `match` and `replace`; say what names the span")
+
+
+def name_rules_have_their_groups(config: Config, reading: Reading) -> None:
+    for path, rule in _name_rules(config, reading):
+        if rule.match and rule.replace:
+            groups, last = compiled(rule.match).groups, last_group(replacement(rule.replace))
+            if last > groups:
+                reading.add(f"{path}.replace", f"takes group ${last} of a pattern that has {groups}; mend one of them")
+
+
+def _name_rules(config: Config, reading: Reading) -> Iterator[tuple[str, Rule]]:
+    """Those of which each part could be read."""
+    every = ((f"span_names.rules[{i}]", rule) for i, rule in enumerate(config.span_names.rules))
+    return ((path, rule) for path, rule in every if reading.sound(path))
 
 
 def scope_attributes_are_clear(config: Config, reading: Reading) -> None:

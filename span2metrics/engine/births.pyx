@@ -44,6 +44,14 @@ cdef class Births:
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
+    cdef inline Entry* known(self, Keys keys, const uint8_t* key, size_t size, bint* aged) except? NULL:
+        """A key's entry, if it is known and its series are still its own."""
+        cdef Entry* entry = keys.find(key, <uint32_t>size, aged)
+        if entry is not NULL and not self.holds(&entry.target):
+            aged[0] = False
+            return NULL
+        return entry
+
     cdef inline bint holds(self, Target* target):
         """Are a known key's series still those that it was given, and would it be given them again?"""
         if target.calls == NO_SERIES:                   # it is filtered
@@ -87,7 +95,7 @@ cdef class Births:
                 miss.target = miss.origin.target
             elif not miss.known:
                 self.obtain(miss, self.named(miss))
-            miss.target.notes = self.notes.marked(miss.target.notes, miss.marked)
+            miss.target.notes = self.notes.changed(miss.target.notes, miss.marked, miss.found)
         return 0
 
     cdef int obtain(self, Miss miss, texts) except -1:
@@ -122,7 +130,7 @@ cdef class Births:
             if limited:
                 limits.append(why)
                 flags |= LIMITED
-        target.notes = self.notes.number(Note(None, tuple(limits), capped)) | flags
+        target.notes = self.notes.number(NO_NOTE._replace(limits=tuple(limits), capped=capped)) | flags
         target.stamp = self.stamp_of(target)
         if self.policy.values.caps:
             self.policy.values.settle()

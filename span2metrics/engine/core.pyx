@@ -23,6 +23,8 @@ One extension module in a few files, each textually included below and each one 
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
     times       when spans ended, and which ended too long ago
+    templates   ids in span names become placeholders
+    normal      keys of the texts that labels show
     spans       the walk over a request, into scratch rows
     edges       the numbers of the service graph
     pairing     the service graph: halves meet and are counted
@@ -65,11 +67,12 @@ from span2metrics.engine.dialects import graph_views, target_families, units, vi
 from span2metrics.engine.graph import GraphPolicy
 from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
+from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Action, Escaping, Format
-from span2metrics.engine.policy import NO_NOTE, Context, Note, Policy, pair, quoted
+from span2metrics.engine.policy import CUT, NO_NOTE, REPLACED, Context, Note, Policy, pair, quoted
 from span2metrics.engine.redaction import Redaction
 from span2metrics.engine.stats import LATENESS_BOUNDS_NS, LabelSet, Lateness, Outcome, Stats
-from span2metrics.engine.text import base64_text, bound_text, cut, double_text
+from span2metrics.engine.text import ELLIPSIS, base64_text, bound_text, cut, double_text
 from span2metrics.errors import DecodeError
 
 include "wire.pyx"
@@ -93,10 +96,12 @@ include "halves.pyx"
 include "rows.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
+include "templates.pyx"
 include "notes.pyx"
 include "births.pyx"
 include "listing.pyx"
 include "times.pyx"
+include "normal.pyx"
 include "spans.pyx"
 include "buffer.pyx"
 include "spelling.pyx"
@@ -199,7 +204,8 @@ cdef class Engine:
         self.apply()
         if self.graph is not None:
             self.apply_to_graph()
-        return self.remember()
+        self.remember()
+        return self.remember_renamed()
 
     cdef int apply_to_graph(self) except -1:
         """A fault of the graph's is not the sender's: the spans are counted."""
@@ -274,8 +280,22 @@ cdef class Engine:
             if miss.raw is not None:
                 self.keep_key(miss.raw, miss.target)
             if miss.origin is None and miss.normal != miss.raw:
-                miss.target.notes = self.notes.marked(miss.target.notes, miss.context_marked)
+                miss.target.notes = self.notes.changed(miss.target.notes, miss.context_marked, 0)
                 self.keep_key(miss.normal, miss.target)
+        return 0
+
+    cdef int remember_renamed(self) except -1:
+        """Counts the names that were templated on the way to a known key, and keeps the keys that they came with."""
+        cdef Normal normal = self.walk.normal
+        cdef Renamed* renamed = normal.renamed
+        cdef Renamed* end = normal.renamed + normal.count
+        while renamed != end:
+            if renamed.found:
+                self.notes.templated[renamed.found] += 1
+                renamed.target.notes = self.notes.with_templates(renamed.target.notes, renamed.found)
+            if renamed.size:
+                self.keys.put(normal.raws + renamed.at, renamed.size, renamed.target)
+            renamed += 1
         return 0
 
     cdef int keep_key(self, bytes key, Target target) except -1:
@@ -317,6 +337,10 @@ cdef class Engine:
             },
             truncated=dict(self.notes.truncated),
             redacted=dict(self.notes.redacted),
+            templated={
+                name: sum([count for found, count in enumerate(self.notes.templated) if found >> bit & 1])
+                for bit, name in enumerate(names.TEMPLATES)
+            },
             weighted=self.tally.weighted,
             capped_weights=self.tally.capped,
             series=self.series(),

@@ -13,10 +13,12 @@ cdef class Notes:
     cdef dict numbers
     cdef dict truncated             # label → values cut
     cdef dict redacted              # label → values of which something was hidden
+    cdef list templated             # names by what was replaced in them, of Template
     cdef uint64_t invalid_utf8
 
     def __cinit__(self, labels):
         self.notes, self.numbers = [NO_NOTE], {NO_NOTE: 0}
+        self.templated = [0] * (ALL_TEMPLATES + 1)
         self.truncated, self.redacted = dict.fromkeys(labels, 0), dict.fromkeys(labels, 0)
 
     cdef inline object note(self, uint32_t number):
@@ -29,16 +31,19 @@ cdef class Notes:
             self.notes.append(note)
         return number
 
-    cdef uint32_t marked(self, uint32_t number, marked) except? 0xFFFFFFFF:
-        """The note that says the same, but of those marks."""
+    cdef uint32_t changed(self, uint32_t number, marked, uint8_t templates) except? 0xFFFFFFFF:
+        """The note that says the same, but of those marks and templates."""
         note = self.note(number)
-        if note.marked == marked:
+        if note.marked == marked and note.templates == templates:
             return number
-        return self.number(note._replace(marked=marked)) | number & (LIMITED | CAPPED)
+        return self.number(note._replace(marked=marked, templates=templates)) | number & (LIMITED | CAPPED)
+
+    cdef uint32_t with_templates(self, uint32_t number, uint8_t templates) except? 0xFFFFFFFF:
+        return self.changed(number, self.note(number).marked, templates)
 
     cdef int take(self, uint32_t number, Service service) except -1:
         """One span."""
-        marked, limits, _ = self.note(number)
+        marked, limits, _, templates = self.note(number)
         if marked is not None:
             was_cut, redacted, replaced = marked
             for label in was_cut:
@@ -48,6 +53,7 @@ cdef class Notes:
             self.invalid_utf8 += replaced
         if limits and service.overflowed is None:
             service.overflowed = {}
+        self.templated[templates] += 1
         for limit in limits:
             service.overflowed[limit] = service.overflowed.get(limit, 0) + 1
         return 0

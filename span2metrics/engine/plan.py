@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from span2metrics import names
+from span2metrics.engine.naming import NameRule, Templating
 from span2metrics.engine.rewriting import Rewrite
 from span2metrics.engine.where import NO_FILTERS, Filters
 
@@ -219,6 +220,8 @@ class Plan:
     created                OpenMetrics pages say when each series began (`_created`)
     zero_first_ns          nanoseconds for which a series that is born is shown at 0; 0: not at all
     graph                  the service graph, None for none
+    templating             what becomes of ids in span names, and whether `name_rules` only count
+    name_rules             the user's own rules for span names, before those templates
     filters                which spans count in the span metrics; the service graph takes all
     slack_ns               a span that ended longer ago than so many nanoseconds, or ends as far in the future, is
                            dropped; 0: none is
@@ -255,6 +258,8 @@ class Plan:
     created: bool = False
     zero_first_ns: int = 0
     graph: Graph | None = Graph()
+    templating: Templating = Templating.ON
+    name_rules: tuple[NameRule, ...] = ()
     filters: Filters = NO_FILTERS
     slack_ns: int = 0
     tracestate: bool = True

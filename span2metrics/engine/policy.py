@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from span2metrics import names
+from span2metrics.engine.naming import Naming
 from span2metrics.engine.plan import Dimension, Plan, Source
 from span2metrics.engine.predicate import Filter, Subject
 from span2metrics.engine.rewriting import Rewriter
@@ -85,14 +86,16 @@ class Note(NamedTuple):
     marked     as `Policy.marked` has it
     limits     of `names.LIMITS`: those that its series are short of
     capped     labels that have `__other__` in place of a value too many
+    templates  bits of `names.TEMPLATES`, in their order: what became of ids in its name
     """
 
     marked: Marked | None
     limits: tuple[str, ...]
     capped: tuple[str, ...]
+    templates: int
 
 
-NO_NOTE = Note(None, (), ())
+NO_NOTE = Note(None, (), (), 0)
 
 
 class Place(NamedTuple):
@@ -116,10 +119,11 @@ class Policy:
     """Names series for a plan.
 
     `span_attributes`, `resource_attributes` and `scope_attributes` are what the core must read, in the order in which
-    it must pass the values; the service's name is the resource's first.  `read_attributes` are those of a span and what
-    it is weighed by, which is at `weight_at` (-1: by none).  `split` says that calls and durations have
-    labels of their own.  `labels` are all label names that may come from the traffic.  `filters` says that not all keys
-    may be kept, `rewrites` that labels may show other values than were read.
+    it must pass the values; the service's name is the resource's first.  Of the first, so many as `label_values` are
+    for labels and filters; those behind them are what `naming` reads, at the positions `naming_at`.  `read_attributes`
+    are those of a span and what it is weighed by, which is at `weight_at` (-1: by none).  `split` says that calls and
+    durations have labels of their own.  `labels` are all label names that may come from the traffic.  `filters` says
+    that not all keys may be kept, `rewrites` that labels may show other values than were read.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -141,6 +145,9 @@ class Policy:
         self.rewrites = any(label.rewriter for label in (*self._calls, *self._durations))
         self.filters = bool(plan.filters)
         self._filter = Filter(plan.filters, self.place)
+        self.label_values = len(self.attributes[Source.SPAN])
+        self.naming = Naming(() if names.SPAN_NAME in plan.exclude else plan.name_rules)
+        self.naming_at = tuple(map(self._span_position, self.naming.attributes))
         self.span_attributes = tuple(self.attributes[Source.SPAN])
         self.weight_at = self._place_of_weight(plan.weight_attribute)
         self.read_attributes = tuple(self.attributes[Source.SPAN])
@@ -188,10 +195,13 @@ class Policy:
         return label not in self._exclude or filtered[label]
 
     def _place_of_weight(self, attribute: str) -> int:
+        return self._span_position(attribute) if attribute else -1
+
+    def _span_position(self, attribute: str) -> int:
         known = self.attributes[Source.SPAN]
-        if attribute and attribute not in known:
+        if attribute not in known:
             known.append(attribute)
-        return known.index(attribute) if attribute else -1
+        return known.index(attribute)
 
     def _label_names(self) -> tuple[str, ...]:
         built_in = (label for label in (names.SERVICE_NAME, names.SPAN_NAME) if label not in self._exclude)
@@ -205,7 +215,7 @@ class Policy:
         return self._filter.keeps(Subject(context.service, name, kind, status, found))
 
     def name(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Names:
-        """Label texts for a key.  `values`: texts by `span_attributes`, "" for none."""
+        """Label texts for a key.  `values`: texts by `span_attributes`, those for labels, "" for none."""
         head = f"{self._head(context)}{self._shown(names.SPAN_NAME, name)}{self._kinds[kind]}"
         tail = self._texts(self._calls, context, values)
         calls = (head + "".join(tail)).encode()

@@ -130,20 +130,12 @@ cdef class Miss:
     cdef uint8_t kind
     cdef uint8_t status
     cdef list values
+    cdef uint8_t found      # of Template: what became of ids in its name
     cdef object marked      # (labels cut, bytes replaced), or None
     cdef object context_marked
     cdef bint known         # by its normalised key: target is set
     cdef Miss origin        # the first of this request with the same normalised key, if not itself
     cdef Target target
-
-
-cdef bytes key_head(Miss miss):
-    return (<uint64_t>miss.context.number << 8 | miss.kind << 4 | miss.status).to_bytes(8, "little")
-
-
-cdef bytes key_text(str text):
-    cdef bytes encoded = text.encode()
-    return PyBytes_GET_SIZE(encoded).to_bytes(2, "little") + encoded
 
 
 cdef inline uint8_t defined(uint64_t number, uint32_t last) noexcept:

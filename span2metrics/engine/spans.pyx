@@ -1,8 +1,7 @@
 # The walk over a request: spans become rows of scratch, and nothing else changes.
 #
-# A row knows its series (`entry`) or is a miss.  Misses are normalised here, in compiled code: their texts are made,
-# mended and cut, and the key of those texts is looked up as well (it has the same form, every value a text), so that
-# only what is still unknown is born.
+# A row knows its series (`entry`) or is a miss.  What the raw key does not find is looked up by its normalised key as
+# well (see `normal`), so that only what is still unknown is born.
 #
 # Scratch is bounded whatever a request holds: two bytes make a span, and a hundred of a row and its miss.  What has more
 # than a block of spans is walked twice: once to its end with nothing kept, to see that it is valid, then block by block.
@@ -26,8 +25,9 @@ cdef class Walk:
     cdef Row* rows
     cdef size_t count, room, aged
     cdef Tally tally
+    cdef Normal normal
     cdef list misses
-    cdef dict by_raw, by_normal
+    cdef dict by_raw
     cdef list merged        # copies that cursors point into
     cdef Mode mode
     cdef object flush       # applies the block in scratch
@@ -51,7 +51,8 @@ cdef class Walk:
         self.reads_status = policy.reads(names.STATUS_CODE)
         self.label_length = plan.label_value_length
         self.key = <uint8_t*>reallocated(NULL, 8 + (self.reader.count + 1) * (3 + MAX_VALUE))
-        self.misses, self.by_raw, self.by_normal, self.merged = [], {}, {}, []
+        self.normal = Normal(keys, births, contexts.privacy, policy, plan)
+        self.misses, self.by_raw, self.merged = [], {}, []
 
     cdef int read_graph(self, tuple attributes, GraphRows graph) except -1:
         """From now on rows hold what the service graph needs, and of each kind of span is read what is read of it."""
@@ -83,7 +84,8 @@ cdef class Walk:
         memset(&self.tally, 0, sizeof(Tally))
         self.times.forget()
         if self.misses:
-            self.misses, self.by_raw, self.by_normal = [], {}, {}
+            self.misses, self.by_raw = [], {}
+        self.normal.empty()
         if self.targets is not None:
             self.targets.forget()
         return self.contexts.forget()
@@ -282,21 +284,13 @@ cdef class Walk:
         kind = kind if self.reads_kind else 0
         status = status if self.reads_status else 0
         self.make_key(number << 8 | kind << 4 | status, &span.name)
-        row.entry = self.known(self.key, self.key_size, &aged) if self.key_kept else NULL
+        row.entry = self.births.known(self.keys, self.key, self.key_size, &aged) if self.key_kept else NULL
+        if row.entry is NULL:
+            self.normalise(row, span, context, kind, status, &aged)
         row.aged = aged
         self.aged += aged
-        if row.entry is NULL:
-            row.miss = self.missed(span, context, kind, status)
         self.count += 1
         return self.full() if self.count == BLOCK else 0
-
-    cdef inline Entry* known(self, const uint8_t* key, size_t size, bint* aged) except? NULL:
-        """A key's entry, if it is known and its series are still its own."""
-        cdef Entry* entry = self.keys.find(key, <uint32_t>size, aged)
-        if entry is not NULL and not self.births.holds(&entry.target):
-            aged[0] = False
-            return NULL
-        return entry
 
     cdef inline Row* next_row(self) except NULL:
         if self.count == self.room:
@@ -337,6 +331,14 @@ cdef class Walk:
 
     # --- misses -------------------------------------------------------------------------------------------------------
 
+    cdef int normalise(self, Row* row, Span* span, object context, uint8_t kind, uint8_t status, bint* aged) except -1:
+        """The row's raw key, in `key`, is not known: its normalised one may be; else it is a miss."""
+        if self.key_kept and not context.marked:
+            row.entry = self.normal.entry_of(span.name, self.reader, self.key, self.key_size, aged)
+        if row.entry is NULL:
+            row.miss = self.missed(span, context, kind, status)
+        return 0
+
     cdef uint32_t missed(self, Span* span, object context, uint8_t kind, uint8_t status) except? 0xFFFFFFFF:
         """The number of the miss that the raw key in `key` is."""
         cdef bytes raw = self.key[:self.key_size] if self.key_kept else None
@@ -344,46 +346,10 @@ cdef class Walk:
             number = self.by_raw.get(raw)
             if number is not None:
                 return number
-        miss = self.normalised(span, context, kind, status)
+        miss = self.normal.miss(span.name, context, kind, status, self.reader, self.merged)
         miss.raw = raw
         number = len(self.misses)
         self.misses.append(miss)
         if raw is not None:
             self.by_raw[raw] = number
         return number
-
-    cdef Miss normalised(self, Span* span, object context, uint8_t kind, uint8_t status):
-        cdef Miss miss = Miss.__new__(Miss)
-        cdef Value name = Value(span.name.at, <uint32_t>(span.name.end - span.name.at), TEXT, 0)
-        cdef uint32_t i
-        miss.context, miss.kind, miss.status = context, kind, status
-        text, name_mark = label_text(&name, self.label_length, self.merged, self.contexts.privacy)
-        miss.name = text or names.UNKNOWN_NAME
-        miss.values = []
-        marks = []
-        for i in range(self.key_values):
-            text, mark = label_text(&self.reader.values[i], self.label_length, self.merged, self.contexts.privacy)
-            miss.values.append(text)
-            marks.append(mark)
-        if context.marked or self.rewrites:
-            miss.context_marked = self.policy.marked(context, 0, miss.values, (0,) * len(marks))
-        if context.marked or self.rewrites or name_mark or any(marks):
-            miss.marked = self.policy.marked(context, name_mark, miss.values, marks)
-        self.look_again(miss)
-        return miss
-
-    cdef int look_again(self, Miss miss) except -1:
-        """Looks up the key whose values are the texts that labels show."""
-        cdef Entry* entry
-        cdef bint aged
-        parts = [key_head(miss), key_text(miss.name) if self.reads_name else b"\0\0"]
-        parts.extend([b"\1" + key_text(value) if value else b"\0" for value in miss.values])
-        miss.normal = b"".join(parts)
-        miss.origin = self.by_normal.setdefault(miss.normal, miss)
-        entry = self.known(<const uint8_t*>PyBytes_AS_STRING(miss.normal), PyBytes_GET_SIZE(miss.normal), &aged)
-        if entry is not NULL:
-            miss.known = True
-            miss.target = entry.target
-        if miss.origin is miss:
-            miss.origin = None          # no cycle: the collector has nothing to do here
-        return 0

@@ -64,6 +64,7 @@ class Stats:
     anomalies              `names.ANOMALIES` reason → spans
     truncated              label → values cut, once a span
     redacted               label → values of which something was hidden, once a span
+    templated              `names.TEMPLATES` → span names that had such a part, or a rule's name, once a span
     weighted               spans that stand for more than themselves, and count as that
     capped_weights         spans whose own word would make them stand for more than `Plan.max_weight`
     dropped                `names.DROP_REASONS` reason → spans
@@ -87,6 +88,7 @@ class Stats:
     anomalies: Mapping[str, int]
     truncated: Mapping[str, int]
     redacted: Mapping[str, int]
+    templated: Mapping[str, int]
     weighted: int
     capped_weights: int
     series: Mapping[str, int]

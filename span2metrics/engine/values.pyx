@@ -115,9 +115,9 @@ cdef tuple label_text(Value* value, uint32_t length, list merged, Privacy privac
     privacy.hidden = False
     text = value_text(value, &replaced, merged, privacy)
     text = privacy.redacted(text, value.kind == TEXT and value.size > TEXT_WINDOW, &mark)
-    if privacy.hidden:
-        mark |= IS_REDACTED
-        text = "" if privacy.drops else text
+    mark |= IS_REDACTED if privacy.hidden else 0
+    if privacy.drops and mark & IS_REDACTED:
+        return "", IS_REDACTED
     shown = cut(text, length)
     return shown, mark | (0 if shown is text else IS_CUT) | (IS_REPLACED if replaced else 0)
 

@@ -35,6 +35,7 @@ def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]
     yield "engine, sampled spans", engine.weighted_rows(rounds * 3)
     yield "engine, filters", engine.filter_rows(rounds * 3)
     yield "engine, keys that were never seen", engine.unseen_rows(rounds)
+    yield "engine, names with ids", engine.id_rows(rounds * 3)
     yield "engine, memory", memory.rows()
     yield "graph", graph.rows(rounds * 3)
     yield "graph, memory", halves.rows()

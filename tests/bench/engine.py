@@ -114,6 +114,34 @@ def unseen_cost(requests: list[bytes]) -> float:
     return cpu_of(lambda: fill(Engine(Plan(dimensions=DIMENSIONS[2])), requests))
 
 
+def id_rows(rounds: int) -> Iterator[Row]:
+    """Names with a fresh id in every span, of known series, and the spans of those series with the names made plain."""
+    for count, dimensions in DIMENSIONS.items():
+        plan = Plan(dimensions=dimensions)
+        with_ids, known = Engine(plan), Engine(plan)
+        fresh, plain = Builder(Shape(ids=True)), Builder(Shape()).requests(40)
+        for errors in (0, 1):
+            fill(with_ids, Builder(Shape(ids=True, errors=errors)).every_label_set())
+        fill(known, plain)
+        ours, _, ratio = alternated(
+            lambda fresh=fresh, with_ids=with_ids: id_cost(with_ids, fresh.requests(40)),
+            lambda known=known, plain=plain: cpu_of(lambda: fill(known, plain)),
+            rounds,
+        )
+        each = ours / (40 * 512) * 1e6
+        yield Row(f"names with ids, {count} dimensions", each, "us/span", most=3)
+        yield Row(f"names with ids, {count} dimensions, to names without", each, "us/span", ratio, "known names")
+
+
+def id_cost(engine: Engine, requests: list[bytes]) -> float:
+    """Of requests whose series are known: a birth would be measured as well."""
+    births = engine.stats().births
+    cost = cpu_of(lambda: fill(engine, requests))
+    if engine.stats().births != births:
+        raise AssertionError("a series was born")
+    return cost
+
+
 def json_rows(rounds: int) -> Iterator[Row]:
     request = Builder(Shape()).request()
     document = MessageToDict(ExportTraceServiceRequest.FromString(request))

@@ -1,8 +1,8 @@
 """Requests to measure with: seeded OTLP bodies like those that a fleet of instrumented services sends.
 
 About 455 bytes and 10 attributes a span; names, routes and services repeat, ids and threads do not.  `unseen` is
-the share of spans whose name nobody has seen before; `resources` how many pods (distinct resource bytes) a service has;
-`trace_state` is every span's.
+the share of spans whose name nobody has seen before; with `ids` each name has an id, fresh in every span, and templates
+to names which repeat; `resources` how many pods (distinct resource bytes) a service has; `trace_state` is every span's.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Shape:
     width: int = 8
     resources: int = 1
     unseen: float = 0.0
+    ids: bool = False
     errors: float = 0.01
     trace_state: str = ""
 
@@ -85,7 +86,7 @@ class Builder:
         method = METHODS[name % len(METHODS)]
         route = f"/api/v1/orders/{{id}}/r{name:03d}"
         if rng.random() < self.shape.unseen:
-            route = f"{route}/{self.number}"
+            route = f"{route}/n{self.number}"
         thread = rng.randrange(20, 220)
         attributes = {
             "http.request.method": method,
@@ -105,7 +106,7 @@ class Builder:
             span_id=rng.randbytes(8),
             parent_span_id=rng.randbytes(8),
             trace_state=self.shape.trace_state,
-            name=f"{method} {route}",
+            name=f"{method} {route.replace('{id}', str(8273645 + self.number)) if self.shape.ids else route}",
             kind=KINDS[name % len(KINDS)],
             start_time_unix_nano=start,
             end_time_unix_nano=start + int(rng.lognormvariate(17, 0.8)),
