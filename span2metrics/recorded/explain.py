@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -17,10 +18,20 @@ from span2metrics import names
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Format, Now, Plan
 from span2metrics.engine.stats import Stats
+from span2metrics.engine.where import Filters
 from span2metrics.recorded.spans import Clock, Recorded
 
 _SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)")
 _RECEIVERS = (Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CONSUMER)
+_OVERFLOW = f'it counts in the series of its service with {names.OVERFLOW_LABEL}="true"'
+#: By limit: its key, and what becomes of a span that comes when it is reached.
+_REACHED = {
+    names.LIMIT_SERVICES: f"limits.services: its service is {names.OTHER}",
+    names.LIMIT_SERIES: f"limits.series: {_OVERFLOW}",
+    names.LIMIT_SERVICE_SERIES: f"limits.series_per_service: {_OVERFLOW}",
+    names.LIMIT_EDGES: f"limits.edges: an end of its edge is {names.OTHER}",
+    names.LIMIT_VALUES: f"max_values of a dimension: its value is {names.OTHER}",
+}
 _BUCKET = re.compile(r'(.*?),?le="([^"]*)"')
 
 
@@ -71,11 +82,12 @@ def _explained(plan: Plan, recorded: Recorded, now: Now, limits: list[str], grap
     alone = _sent(plan, [recorded], now)
     stats, series = alone.stats(), list(_series(alone, now))
     of_spans = [found for found in series if not found.name.startswith(names.GRAPH_PREFIX)]
+    counting = [found for found in of_spans if found.value != "0"]
     return Explained(
         recorded,
         next((reason for reason, count in stats.dropped.items() if count), ""),
-        [*_notes(stats, of_spans), *limits],
-        [found for found in of_spans if found.value != "0"],
+        [*_notes(stats, counting), *_rules(plan, recorded, now, stats), *limits],
+        counting,
         [found for found in of_spans if found.value == "0"],
         graph,
     )
@@ -95,19 +107,50 @@ def _notes(stats: Stats, series: list[Series]) -> Iterator[str]:
     for anomaly, count in stats.anomalies.items():
         if count:
             yield f"{anomaly}: {names.ANOMALIES[anomaly]}"
+    for template, count in stats.templated.items():
+        if count and template != names.TEMPLATES[0]:
+            yield f"its name had what is {{{template}}} (span_names.templating)"
+    for label, count in stats.redacted.items():
+        if count:
+            yield f"a part of {label} is hidden (privacy)"
     for label, count in stats.truncated.items():
         if count:
             yield f"{label} is cut at limits.label_value_length"
     if stats.weighted and series:
-        yield f"it was sampled, and stands for {series[0].value} spans"
+        yield f"it was sampled, and stands for {float(series[0].value):g} spans"
     if stats.capped_weights:
         yield "it says that it stands for more than sampling.max_weight, and counts for that"
+
+
+def _rules(plan: Plan, recorded: Recorded, now: Now, stats: Stats) -> Iterator[str]:
+    """The rules of the configuration that matched, by their places in it."""
+    if stats.templated[names.TEMPLATES[0]]:
+        found = _first(_sent(replace(plan, name_rules=(rule,)), [recorded], now) for rule in plan.name_rules)
+        yield f"span_names.rules[{found}] names it"
+    if stats.dropped[names.FILTERED]:
+        yield from _filters(plan, recorded, now)
+
+
+def _first(engines: Iterable[Engine]) -> int:
+    """The number of the first one whose rule named the span."""
+    return next(i for i, engine in enumerate(engines) if engine.stats().templated[names.TEMPLATES[0]])
+
+
+def _filters(plan: Plan, recorded: Recorded, now: Now) -> Iterator[str]:
+    def drops(filters: Filters) -> bool:
+        return bool(_sent(replace(plan, filters=filters), [recorded], now).stats().dropped[names.FILTERED])
+
+    if plan.filters.include and drops(Filters(plan.filters.include, ())):
+        yield "no entry of filters.include holds"
+    for i, where in enumerate(plan.filters.exclude):
+        if drops(Filters((), (where,))):
+            yield f"filters.exclude[{i}] holds"
 
 
 def _limits(before: Stats, after: Stats) -> Iterator[str]:
     for (service, limit), spans in after.overflowed.items():
         if spans > before.overflowed.get((service, limit), 0):
-            yield f"with the spans before it, it meets {limit} of {service}: it counts in a series of many"
+            yield f"the spans before it have reached {_REACHED[limit]} instead"
 
 
 # --- the graph --------------------------------------------------------------------------------------------------------

@@ -103,7 +103,8 @@ def _tried(plan: Plan, requests: Requests, attributes: Counter[str]) -> Iterator
     bare = replace(plan, graph=None)
     taken = {attribute for of in (plan.dimensions, plan.resource_labels) for d in of for attribute in d.attributes}
     labels = {d.label for d in (*plan.dimensions, *plan.resource_labels)} | {*names.BUILTIN_LABELS}
-    candidates = [a for a, _ in attributes.most_common() if a not in taken and sanitised(a) not in labels]
+    by_frequency = sorted(attributes, key=lambda attribute: (-attributes[attribute], attribute))
+    candidates = [a for a in by_frequency if a not in taken and sanitised(a) not in labels]
     for attribute in candidates[:MOST_TRIED]:
         wider = replace(bare, dimensions=(*bare.dimensions, Dimension(sanitised(attribute), (attribute,))))
         yield attribute, (attributes[attribute], _replayed(wider, requests).stats().label_sets)
