@@ -15,6 +15,7 @@ One extension module in a few files, each textually included below and each one 
     contexts    what a resource and a scope say of their spans
     targets     the instances that sent spans, and their page
     sides       who a half of an edge is
+    queues      rings of words, first in, first out
     halves      those that wait for their partner
     rows        what the walk makes of spans
     graph_rows  what the service graph needs of them
@@ -78,6 +79,7 @@ include "series.pyx"
 include "contexts.pyx"
 include "targets.pyx"
 include "sides.pyx"
+include "queues.pyx"
 include "halves.pyx"
 include "rows.pyx"
 include "graph_rows.pyx"

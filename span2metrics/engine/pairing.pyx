@@ -65,9 +65,14 @@ cdef class Graph:
         """A few of them, in passes: what the last one needs was fetched into the cache by then."""
         cdef Row* row
         cdef size_t i
+        cdef uint32_t there
         for i in range(count):
             row = &rows[numbers[i]]
             self.fetch(row, row.span_id)
+        for i in range(count):
+            there = self.halves.fetch_half(rows[numbers[i]].meets)
+            if there:
+                self.halves.fetch_origin(there)
         for i in range(count):
             row = &rows[numbers[i]]
             if row.side is not NULL or self.find_side(row):
@@ -155,7 +160,7 @@ cdef class Graph:
         """Keeps what others look for, unless it is the same span once more; who has waited for it goes on."""
         cdef uint32_t there, number
         self.halves.make_room()
-        there = self.found(arrival.ids, <uint32_t>arrival.half.hash)
+        there = self.found(arrival.ids, arrival.half.hash)
         if there and not self.halves.at(there).since & RECEIVER:
             return 0
         copy_key(arrival.half.key, arrival.ids)
@@ -255,7 +260,7 @@ cdef class Graph:
         """
         cdef uint32_t number
         self.halves.make_room()
-        number = self.found(half.key, <uint32_t>half.hash)
+        number = self.found(half.key, half.hash)
         while number and self.halves.at(number).since & FORWARD:
             copy_key(half.key, self.halves.origin(number).ids)
             half.hash = key_hash(half.key)
@@ -265,7 +270,7 @@ cdef class Graph:
                 half.since += STEP
             if is_nowhere(half.key):
                 return NO_HALF
-            number = self.found(half.key, <uint32_t>half.hash)
+            number = self.found(half.key, half.hash)
         return number
 
     cdef inline uint32_t found(self, const uint64_t* key, uint32_t hash) except? 0xFFFFFFFF:
@@ -283,10 +288,9 @@ cdef class Graph:
 
     cdef int evict(self) except -1:
         """Makes room: a sender that has met somebody goes silently, else the oldest half is lost (8)."""
-        cdef Queue* queue = &self.halves.met if self.halves.met.first else &self.halves.waiting
-        cdef uint32_t number = queue.first
-        self.halves.fetch_next(queue)
-        if queue is &self.halves.waiting:
+        cdef uint32_t number = self.halves.first_met()
+        if number == NO_HALF:
+            number = self.halves.oldest()
             if not self.halves.at(number).since & FORWARD:
                 self.edges.lose(<Side>self.halves.at(number).side)
         self.halves.remove(number)
@@ -299,26 +303,14 @@ cdef class Graph:
 
     cdef Py_ssize_t sweep(self, Py_ssize_t most) except -1:
         """How many more than were over it could have ended."""
-        return self.sweep_queue(&self.halves.met, self.sweep_queue(&self.halves.waiting, most))
-
-    cdef Py_ssize_t sweep_queue(self, Queue* queue, Py_ssize_t most) except -1:
-        cdef uint32_t numbers[AHEAD]
-        cdef int i, count = AHEAD
-        while count == AHEAD and most >= AHEAD:
-            count = self.over(numbers, self.halves.first(queue, numbers))
-            self.halves.fetch_slots(numbers, count)
-            for i in range(count):
-                self.lapse(numbers[i])
-            most -= count
-        return most if most >= AHEAD else 0
-
-    cdef inline int over(self, uint32_t* numbers, int count) noexcept:
-        """How many of them are over, oldest first."""
-        cdef int i
-        for i in range(count):
-            if not self.is_over(self.halves.at(numbers[i])):
-                return i
-        return count
+        cdef uint32_t number
+        while most > 0:
+            number = self.halves.oldest()
+            if number == NO_HALF or not self.is_over(self.halves.at(number)):
+                return most
+            self.lapse(number)
+            most -= 1
+        return 0
 
     cdef int lapse(self, uint32_t number) except -1:
         """The end of a half that is over (6)."""
