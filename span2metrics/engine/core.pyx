@@ -18,6 +18,7 @@ One extension module in a few files, each textually included below and each one 
     queues      rings of words, first in, first out
     halves      those that wait for their partner
     rows        what the walk makes of spans
+    arrivals    halves of edges that are not kept yet
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
     spans       the walk over a request, into scratch rows
@@ -82,6 +83,7 @@ include "sides.pyx"
 include "queues.pyx"
 include "halves.pyx"
 include "rows.pyx"
+include "arrivals.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
 include "spans.pyx"
@@ -175,7 +177,7 @@ cdef class Engine:
     cdef int apply_to_graph(self) except -1:
         """A fault of the graph's is not the sender's: the spans are counted."""
         try:
-            self.graph.take(self.walk.rows, self.now)
+            self.graph.take(self.now)
         except Exception:
             self.policy_errors += 1
         return 0

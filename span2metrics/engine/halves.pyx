@@ -246,7 +246,8 @@ cdef class Halves:
         return <uint32_t>slot
 
     cdef inline void fetch_origin(self, uint32_t number) noexcept:
-        prefetch(self.origin(number))
+        if number:
+            prefetch(self.origin(number))
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 

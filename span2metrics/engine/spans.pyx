@@ -275,8 +275,7 @@ cdef class Walk:
         row.duration = span.end - span.start if span.end >= span.start else 0
         tell(&self.tally, span, row, self.unknown, kind, status)
         if self.graph is not None:
-            row.start, row.failed = span.start, status == LAST_STATUS
-            self.graph.add(row, self.count, span, context, kind, self.reader, self.merged)
+            self.graph.add(row, span, context, kind, status, self.reader, self.merged)
         kind = kind if self.reads_kind else 0
         status = status if self.reads_status else 0
         self.make_key(number << 8 | kind << 4 | status, &span.name)
@@ -292,8 +291,6 @@ cdef class Walk:
         if self.count == self.room:
             self.rows = <Row*>reallocated(self.rows, (self.room * 2 + 256) * sizeof(Row))
             self.room = self.room * 2 + 256
-            if self.graph is not None:
-                self.graph.grow(self.room)
         return self.rows + self.count
 
     cdef inline void make_key(self, uint64_t head, Cursor* name) noexcept:
