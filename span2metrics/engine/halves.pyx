@@ -109,6 +109,7 @@ cdef class Halves:
             self.close_gaps()
         if number:
             self.free = self.next_free[number]
+            self.fetch_free()
         else:
             if self.made % CHUNK == 0:
                 self.add_chunk()
@@ -224,6 +225,11 @@ cdef class Halves:
             if word:
                 prefetch(self.at(<uint32_t>word))
                 self.fetch_slot(word >> 32)
+
+    cdef inline void fetch_free(self) noexcept:
+        """The record that is taken after the next one."""
+        if self.free and self.next_free[self.free]:
+            prefetch(self.at(self.next_free[self.free]))
 
     cdef inline void fetch_met(self) noexcept:
         cdef uint32_t size = queue_size(&self.met)

@@ -146,7 +146,7 @@ cdef class Graph:
             return 0
         self.halves.replace(number)
         self.halves.at(there).since &= ~<uint64_t>KEYED
-        return self.release(there)
+        return self.release(there, number if arrival.half.since & SENDER else NO_HALF)
 
     cdef inline int receivers(self, Arrival* arrival) except -1:
         """A server's or consumer's span: a half for each of its links, or else one of its parent's, or a root."""
@@ -174,7 +174,7 @@ cdef class Graph:
     cdef inline int receiver(self, Arrival* arrival) except -1:
         cdef uint32_t there = self.followed(&arrival.half)
         if there and self.halves.at(there).since & SENDER:
-            return self.pair(there, arrival)
+            return self.pair(there, &arrival.half, arrival.ids, arrival.excess)
         return self.park(self.keep(arrival), there)
 
     cdef inline uint32_t keep(self, Arrival* arrival) except 0:
@@ -192,30 +192,29 @@ cdef class Graph:
             self.halves.put(number)
         return 0
 
-    cdef int release(self, uint32_t number) except -1:
-        """A ring of receivers, which is in the index no more, goes on."""
+    cdef int release(self, uint32_t number, uint32_t sender) except -1:
+        """A ring of receivers, which is in the index no more, meets the sender or, if there is none yet, goes on."""
         cdef uint32_t next
         while number:
             next = self.halves.origin(number).ring_after
             if next == number:
                 next = NO_HALF
-            self.halves.leave_ring(number)
-            self.halves.alone(number)
-            self.go_on(number)
+            else:
+                self.halves.leave_ring(number)
+                self.halves.alone(number)
+            self.go_on(number, sender)
             number = next
         return 0
 
-    cdef int go_on(self, uint32_t number) except -1:
+    cdef inline int go_on(self, uint32_t number, uint32_t sender) except -1:
         cdef Half* half = self.halves.at(number)
-        cdef Arrival arrival
-        cdef uint32_t there
         if self.is_over(half):
             return self.lapse(number)
-        there = self.followed(half)
-        if there == NO_HALF or self.halves.at(there).since & RECEIVER:
-            return self.park(number, there)
-        arrival = self.kept(number)
-        self.pair(there, &arrival)
+        if sender == NO_HALF:
+            sender = self.followed(half)
+            if sender == NO_HALF or self.halves.at(sender).since & RECEIVER:
+                return self.park(number, sender)
+        self.pair(sender, half, self.halves.origin(number).ids, self.excess_of(number))
         self.halves.remove(number)
         return 0
 
@@ -317,17 +316,16 @@ cdef class Graph:
 
     # --- counting -----------------------------------------------------------------------------------------------------
 
-    cdef inline int pair(self, uint32_t number, Arrival* receiver) except -1:
+    cdef inline int pair(self, uint32_t number, Half* receiver, const uint64_t* ids, double excess) except -1:
         cdef Half* half = self.halves.at(number)
-        cdef uint32_t edge = self.edges.between(<Side>half.side, <Side>receiver.half.side)
+        cdef uint32_t edge = self.edges.between(<Side>half.side, <Side>receiver.side)
         cdef End client = end_of(half, half.key, self.excess_of(number))
-        cdef End server = end_of(&receiver.half, receiver.ids, receiver.excess)
+        cdef End server = end_of(receiver, ids, excess)
         self.edges.outcomes[PAIRED] += 1
         self.edges.count(edge, &client, &server)
         if self.messaging and client.state & server.state & TIMED and server.start > client.end:
-            if (<Side>half.side).kind == PRODUCER or (<Side>receiver.half.side).kind == CONSUMER:
+            if (<Side>half.side).kind == PRODUCER or (<Side>receiver.side).kind == CONSUMER:
                 self.edges.observe(self.edges.latencies, edge, &server, server.start - client.end)
                 if client.excess:
                     self.edges.latencies.weigh_duration(edge, server.start - client.end, client.excess)
-        self.halves.meet(number)
-        return 0
+        return self.halves.meet(number)
