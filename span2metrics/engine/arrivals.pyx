@@ -24,8 +24,7 @@ cdef struct Arrivals:
     size_t room
 
 
-cdef uint8_t NOBODY[SPAN_ID_BYTES]
-memset(NOBODY, 0, SPAN_ID_BYTES)
+cdef uint8_t NOBODY[SPAN_ID_BYTES]          # zeros
 
 
 cdef inline bint is_receiver(uint8_t kind) noexcept nogil:

@@ -54,6 +54,10 @@ cdef class Exemplars:
         take(exemplar, row)
         return 0
 
+    cdef inline bint has_later(self, uint32_t first, uint32_t bucket, uint64_t end) noexcept:
+        """Does a later span stand for the bucket?  False also where only the second look would tell."""
+        return first != 0 and self.at(first).bucket == bucket and self.at(first).end > end
+
     cdef Exemplar* add(self) except NULL:
         if self.count % CHUNK == 0:
             self.chunks = <Exemplar**>with_chunk(<void**>self.chunks, self.count, CHUNK * sizeof(Exemplar))

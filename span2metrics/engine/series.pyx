@@ -154,20 +154,23 @@ cdef class SeriesTable:
     cdef inline int observe(self, uint32_t number, Row* row, bint shown) except -1:
         """Counts the row's duration; its span becomes an exemplar if it may be shown and none is later."""
         cdef Series* series = self.at(number)
-        cdef uint64_t duration = row.duration
-        cdef uint32_t bucket
+        cdef uint32_t bucket = self.bucket(row.duration)
+        self.take_duration(series, row.duration, bucket)
+        if shown:
+            self.exemplars.offer(&series.exemplars, bucket, row)
+        return 0
+
+    cdef inline int take_duration(self, Series* series, uint64_t duration, uint32_t bucket) except -1:
+        """Counts a duration, which falls into the bucket."""
         cdef uint64_t* words
         if series.histogram == 0:
             self.add_histogram(series)
         words = self.histogram(series)
         words[0] += duration
         words[1] += words[0] < duration
-        bucket = self.bucket(duration)
         words[BUCKETS + (bucket if self.classic else 0)] += 1
         if self.words > self.blocks:
             self.natives.observe(words + self.blocks, duration)
-        if shown:
-            self.exemplars.offer(&series.exemplars, bucket, row)
         return 0
 
     cdef int weigh(self, uint32_t number, uint64_t size, double excess) except -1:

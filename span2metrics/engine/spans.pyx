@@ -4,8 +4,9 @@
 # mended and cut, and the key of those texts is looked up as well (it has the same form, every value a text), so that
 # only what is still unknown is born.
 #
-# Scratch is bounded whatever a request holds: two bytes make a span, and a hundred of a row and its miss.  What has more
-# than a block of spans is walked twice: once to its end with nothing kept, to see that it is valid, then block by block.
+# Scratch is bounded whatever a request holds: two bytes make a span, and hundreds of a row, its miss and its arrival.
+# What has more than a block of spans is walked twice: once to its end with nothing kept, to see that it is valid, then
+# block by block.
 
 
 @cython.final
