@@ -172,7 +172,7 @@ def test_digits_that_touch_a_uuid_by_a_dash_are_no_card(number: str) -> None:
 
 
 @MANY
-@given(st.integers(1_000_000_000, 2_200_000_000), st.integers(0, 999_999_999), st.sampled_from([3, 6, 9]))
+@given(st.integers(1_000_000_000, 2_199_999_999), st.integers(0, 999_999_999), st.sampled_from([3, 6, 9]))
 def test_no_time_since_the_epoch_is_a_card(seconds: int, fraction: int, digits: int) -> None:
     assert found(f"{seconds}{fraction:09d}"[: 10 + digits]) == []
 

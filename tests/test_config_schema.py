@@ -53,7 +53,7 @@ VALID: list[dict[str, Any]] = [
     {"limits": {"label_value_length": "1KiB"}},
     {"service_graph": {"enabled": "${ZERO:-true}", "wait": "${WAIT:-10s}", "max_items": "1000"}},
     {"service_graph": {"dimensions": [{"name": "le"}], "database_attributes": [], "peer_attributes": ["a"]}},
-    {"span_names": {"templating": "dry_run", "rules": ["http", {"match": "a(b)", "replace": "c\\1", "service": "s"}]}},
+    {"span_names": {"templating": "dry_run", "rules": ["http", {"match": "a(b)", "replace": "c$1", "service": "s"}]}},
     {"span_names": {"templating": "${ZERO:-false}", "rules": [{"convention": "database"}]}},
     {"span_names": {"templating": False}},
     {"sampling": {"tracestate": False, "weight_attribute": "p", "max_weight": "100"}},

@@ -140,7 +140,7 @@ def test_a_sum_is_the_nearest_double_however_large() -> None:
 
 
 def test_a_large_family_goes_on_in_further_messages_and_gives_turns_meanwhile() -> None:
-    engine = Engine(Plan(errors_zero=False, graph=None))
+    engine = Engine(Plan(errors_zero=False, graph=None, most_series_of_service=0))
     engine.consume(request([Placed(name=f"{n:05}" + "x" * 200) for n in range(8000)]), NOW)
     chunks = list(engine.render(Format.PROTOBUF, NOW))
     families = read_messages(b"".join(chunks))

@@ -12,16 +12,24 @@ One extension module in a few files, each textually included below and each one 
     values      an AnyValue's text, as labels may show it
     keys        known raw keys, in two generations bounded in bytes
     series      the counters themselves, by rendered label text
+    order       the order of a table's series on a page
     exemplars   the span that stands for a bucket
     excess      what the weights of sampled spans add to counts
     native      the populated buckets of native histograms
+    expiry      finds the series for which nothing comes
+    services    those that are told apart, and what each may have
     contexts    what a resource and a scope say of their spans
     targets     the instances that sent spans, and their page
     sides       who a half of an edge is
+    queues      rings of words, first in, first out
     halves      those that wait for their partner
     rows        what the walk makes of spans
+    arrivals    halves of edges that are not kept yet
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
+    notes       what is counted of a key besides its series
+    births      births and deaths of series, within the limits
+    listing     a list of the label sets that there are
     times       when spans ended, and which ended too long ago
     templates   ids in span names become placeholders
     normal      keys of the texts that labels show
@@ -88,12 +96,14 @@ include "native.pyx"
 include "order.pyx"
 include "series.pyx"
 include "expiry.pyx"
-include "limits.pyx"
+include "services.pyx"
 include "contexts.pyx"
 include "targets.pyx"
 include "sides.pyx"
+include "queues.pyx"
 include "halves.pyx"
 include "rows.pyx"
+include "arrivals.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
 include "templates.pyx"
@@ -160,12 +170,7 @@ cdef class Engine:
             self.graph.edges.add_views(self.page, plan.graph)
             self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars
-        self.limits = {
-            names.LIMIT_SERVICES: plan.most_services,
-            names.LIMIT_SERIES: plan.most_series,
-            names.LIMIT_SERVICE_SERIES: plan.most_series_of_service,
-            names.LIMIT_EDGES: plan.most_edges,
-        }
+        self.limits = plan.limits
 
     cdef int add_views(self, plan) except -1:
         cdef SeriesTable table
@@ -205,12 +210,12 @@ cdef class Engine:
         if self.graph is not None:
             self.apply_to_graph()
         self.remember()
-        return self.remember_renamed()
+        return self.walk.normal.remember(self.notes)
 
     cdef int apply_to_graph(self) except -1:
         """A fault of the graph's is not the sender's: the spans are counted."""
         try:
-            self.graph.take(self.walk.rows, self.now)
+            self.graph.take(self.now)
         except Exception:
             self.policy_errors += 1
         return 0
@@ -282,20 +287,6 @@ cdef class Engine:
             if miss.origin is None and miss.normal != miss.raw:
                 miss.target.notes = self.notes.changed(miss.target.notes, miss.context_marked, 0)
                 self.keep_key(miss.normal, miss.target)
-        return 0
-
-    cdef int remember_renamed(self) except -1:
-        """Counts the names that were templated on the way to a known key, and keeps the keys that they came with."""
-        cdef Normal normal = self.walk.normal
-        cdef Renamed* renamed = normal.renamed
-        cdef Renamed* end = normal.renamed + normal.count
-        while renamed != end:
-            if renamed.found:
-                self.notes.templated[renamed.found] += 1
-                renamed.target.notes = self.notes.with_templates(renamed.target.notes, renamed.found)
-            if renamed.size:
-                self.keys.put(normal.raws + renamed.at, renamed.size, renamed.target)
-            renamed += 1
         return 0
 
     cdef int keep_key(self, bytes key, Target target) except -1:

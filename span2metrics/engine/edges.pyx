@@ -246,10 +246,19 @@ cdef class Edges:
         return 0
 
     cdef inline int observe(self, SeriesTable table, uint32_t edge, End* end, uint64_t duration) except -1:
+        cdef Series* series = table.at(edge)
+        cdef uint32_t bucket = 0 if duration <= table.bounds[0] else table.bucket(duration)     # as most do
+        table.take_duration(series, duration, bucket)
+        if table.exemplars.has_later(series.exemplars, bucket, end.end):
+            return 0
+        return self.offer(table, series, bucket, end, duration)
+
+    cdef int offer(self, SeriesTable table, Series* series, uint32_t bucket, End* end, uint64_t duration) except -1:
         cdef Row row
-        cdef bint shown = self.told_by(end, &row)
-        row.duration = duration
-        return table.observe(edge, &row, shown)
+        if self.told_by(end, &row):
+            row.duration = duration
+            table.exemplars.offer(&series.exemplars, bucket, &row)
+        return 0
 
     cdef inline bint told_by(self, End* end, Row* row) noexcept:
         """A row of what an exemplar has of a half; whether it may be one."""

@@ -56,6 +56,10 @@ cdef class Exemplars:
         take(exemplar, row)
         return 0
 
+    cdef inline bint has_later(self, uint32_t first, uint32_t bucket, uint64_t end) noexcept:
+        """Does a later span stand for the bucket?  False also where only the second look would tell."""
+        return first != 0 and self.at(first).bucket == bucket and self.at(first).end > end
+
     cdef uint32_t add(self) except 0:
         cdef uint32_t number = self.free
         if number:

@@ -22,8 +22,7 @@ cdef class GraphRows:
     cdef Sides sides
     cdef bint through_internal
     cdef Links links
-    cdef Numbers senders            # of the rows that take part, those of kinds that others look for …
-    cdef Numbers receivers          # … and those of kinds that look for one
+    cdef Arrivals arrivals[2]       # of the spans that take part: SENDERS and RECEIVERS
     cdef list contexts_seen         # of the rows, in runs …
     cdef int64_t context_place      # … where this scope's stands; -1: it does not yet
     cdef uint64_t scope             # counts scopes, and blocks
@@ -32,15 +31,20 @@ cdef class GraphRows:
 
     def __cinit__(self, SideReader reader, Sides sides, bint through_internal):
         self.reader, self.sides, self.through_internal = reader, sides, through_internal
-        self.links, self.senders, self.receivers = Links(), Numbers(), Numbers()
+        self.links = Links()
+        memset(self.arrivals, 0, sizeof(self.arrivals))
         memset(self.said, 0, sizeof(self.said))
         self.empty()
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.arrivals[SENDERS].items)
+        PyMem_RawFree(self.arrivals[RECEIVERS].items)
 
     cdef int empty(self) except -1:
         """No row is left."""
         self.sides.reset()
         self.reader.reset()
-        self.links.count = self.senders.count = self.receivers.count = 0
+        self.links.count = self.arrivals[SENDERS].count = self.arrivals[RECEIVERS].count = 0
         self.contexts_seen = []
         self.leave()
         return 0
@@ -49,17 +53,11 @@ cdef class GraphRows:
         """The scope is over."""
         self.context_place = -1
 
-    cdef int grow(self, size_t room) except -1:
-        """There may be so many rows."""
-        self.senders.grow(room)
-        return self.receivers.grow(room)
-
     cdef inline int add(
-        self, Row* row, size_t number, Span* span, context, uint8_t kind, AttributeReader found, list merged
+        self, Row* row, Span* span, context, uint8_t kind, uint8_t status, AttributeReader found, list merged
     ) except -1:
-        """The row, by its number, of a span whose context and kind are these; what it takes part with."""
-        cdef uint8_t roles, wanted
-        cdef uint32_t named = MANY
+        """The row of a span whose context, kind and status are these; what it takes part with."""
+        cdef Arrival* arrival
         if self.context_place < 0:
             self.enter(context)
         if span.link_count and kind != CONSUMER:
@@ -67,23 +65,26 @@ cdef class GraphRows:
             span.link_count = 0
         if row.trace_id is NULL or kind == 0 or kind == INTERNAL and not self.through_internal:
             return 0
-        if kind == SERVER or kind == CONSUMER:
-            self.receivers.add(number)
-        else:
-            self.senders.add(number)
-        row.parent_id, row.parent_fault = span.parent_id, span.parent_fault
-        row.link, row.link_count = <uint32_t>(self.links.count - span.link_count), span.link_count
-        roles = self.reader.found_roles(found, &named)
-        wanted = roles_of(kind, roles)
+        arrival = next_arrival(&self.arrivals[is_receiver(kind)])
+        arrive(arrival, row, span, is_receiver(kind), status == LAST_STATUS)
+        arrival.link, arrival.link_count = <uint32_t>(self.links.count - span.link_count), span.link_count
+        arrival.half.side = self.side(arrival, context, kind, found, merged)
+        return 0
+
+    cdef inline PyObject* side(
+        self, Arrival* arrival, context, uint8_t kind, AttributeReader found, list merged
+    ) except? NULL:
+        """The span's side, if it is known."""
+        cdef uint32_t named = MANY
+        cdef uint8_t roles = self.reader.found_roles(found, &named)
+        cdef uint8_t wanted = roles_of(kind, roles)
         if roles & wanted == 0:
             if self.silent[kind] is NULL:
-                self.silent[kind] = self.side_of(row, context, kind, wanted, found, merged)
-            row.side = self.silent[kind]
-        elif named != MANY and found.values[named].kind == TEXT:
-            row.side = self.side_by_text(row, context, kind, wanted, named, found, merged)
-        else:
-            row.side = self.side_of(row, context, kind, wanted, found, merged)
-        return 0
+                self.silent[kind] = self.side_of(arrival, context, kind, wanted, found, merged)
+            return self.silent[kind]
+        if named != MANY and found.values[named].kind == TEXT:
+            return self.side_by_text(arrival, context, kind, wanted, named, found, merged)
+        return self.side_of(arrival, context, kind, wanted, found, merged)
 
     cdef int enter(self, context) except -1:
         """The first span of a scope, or of a block."""
@@ -94,7 +95,7 @@ cdef class GraphRows:
         return 0
 
     cdef inline PyObject* side_by_text(
-        self, Row* row, context, uint8_t kind, uint8_t wanted, uint32_t named, AttributeReader found, list merged
+        self, Arrival* arrival, context, uint8_t kind, uint8_t wanted, uint32_t named, AttributeReader found, list merged
     ) except? NULL:
         """`side_of` a span that says but one thing."""
         cdef Value* value = &found.values[named]
@@ -102,20 +103,20 @@ cdef class GraphRows:
         if said.scope != self.scope or said.kind != kind or said.number != named or not same_text(said, value):
             said[0] = Said(value.data, value.size, named, self.scope, kind, NULL)
         if said.side is NULL:
-            said.side = self.side_of(row, context, kind, wanted, found, merged)
+            said.side = self.side_of(arrival, context, kind, wanted, found, merged)
         return said.side
 
     cdef PyObject* side_of(
-        self, Row* row, context, uint8_t kind, uint8_t wanted, AttributeReader found, list merged
+        self, Arrival* arrival, context, uint8_t kind, uint8_t wanted, AttributeReader found, list merged
     ) except? NULL:
-        """The side, if it is known; else the row has its key."""
+        """The side, if it is known; else the arrival has its key."""
         cdef PyObject* side
-        row.context = <uint32_t>self.context_place
-        row.side_key = self.reader.used
-        row.side_size = self.reader.key(context.number, kind, wanted, found, merged)
-        side = self.sides.known(self.reader.keys + row.side_key, row.side_size)
+        arrival.context = <uint32_t>self.context_place
+        arrival.side_key = self.reader.used
+        arrival.side_size = self.reader.key(context.number, kind, wanted, found, merged)
+        side = self.sides.known(self.reader.keys + arrival.side_key, arrival.side_size)
         if side is not NULL:
-            self.reader.used = row.side_key
+            self.reader.used = arrival.side_key
         return side
 
 

@@ -4,11 +4,13 @@
 # consumers) that wait for it, whose first record stands for it in the index and holds the key: so neither many receivers
 # of one message nor a long way through internal spans costs more than a step each, and one look says all.
 #
-# Two lists in order of arrival hold every record once: those whose end would be told (`waiting`), and senders that have
-# met a receiver and stay for further ones (`met`), which go first and silently when there is no room.
+# Two queues name records: all of them in order of arrival (`arrived`), which is the order in which they are over; and
+# senders that have met a receiver and stay for further ones, in the order in which they first did (`met`), which go first
+# and silently when there is no room.  Who leaves out of turn leaves a gap in the one and a stale word in the other.
 #
 # A record is a line of the cache, because there are many and each is needed but twice or thrice.  What only receivers
-# and forwards need is in a second record of the same number, and the lists are in an array of their own, which is small.
+# and forwards need is in a second record of the same number.  The queues tell what will be needed soon, so that it is in
+# the cache by then.
 
 
 cdef extern from *:
@@ -23,7 +25,7 @@ cdef enum HalfState:
     FORWARD = 2             # an internal span: its key leads to its parent's
     RECEIVER = 4            # server, consumer
     KEYED = 8               # stands in an index
-    MET = 16                # in the list `met`
+    MET = 16                # a sender that has met a receiver
     ROOT = 32               # a receiver without a parent
     FAILED = 64
     TIMED = 128
@@ -33,7 +35,7 @@ cdef enum:
     KEY_BYTES = 24
     NO_HALF = 0
     LINE = 64               # bytes of a line of the cache
-    AHEAD = 8               # records that are fetched before the first of them is needed
+    AHEAD = 16              # so many places before a queue comes to a record, it is fetched
     WEIGHTED = 0x8000       # of `since` too: stands for more than itself
     STATE_BITS = 16         # of `since`, the lowest: eight of HalfState, then the steps that a receiver was led …
     STATES = 0xFFFF
@@ -46,7 +48,8 @@ cdef struct Half:
     uint64_t end
     uint64_t since              # STATE_BITS; above when it arrived, nanoseconds, monotonic, modulo three days
     PyObject* side              # owned; NULL of forwards
-    uint64_t hash               # of its key
+    uint32_t hash               # of its key
+    uint32_t place              # among those that arrived
 
 cdef struct Origin:             # of receivers and forwards, and of those that are WEIGHTED
     uint64_t ids[KEY_WORDS]     # its own; a forward's span id is that of its parent
@@ -54,32 +57,26 @@ cdef struct Origin:             # of receivers and forwards, and of those that a
     uint32_t ring_before        # receivers of one key
     uint32_t ring_after
 
-cdef struct Neighbours:         # in its list
-    uint32_t before
-    uint32_t after
-
-cdef struct Queue:
-    uint32_t first
-    uint32_t last
-
 
 @cython.final
 cdef class Halves:
     cdef Half** chunks
     cdef Origin** origins
     cdef void** blocks              # what the chunks are in
-    cdef Neighbours* beside         # by number
+    cdef uint32_t* next_free        # by number
     cdef uint32_t made              # records that were ever in use
-    cdef uint32_t free              # those that are free, by `after`: first and last, in the order in which they left,
+    cdef uint32_t free              # those that are free, by `next_free`: first and last, in the order in which they left,
     cdef uint32_t free_last         # … so that who comes one after the other lies side by side
     cdef uint32_t count
-    cdef Queue waiting
-    cdef Queue met
+    cdef Queue arrived              # hash << 32 | number; 0: it has left
+    cdef Queue met                  # place << 32 | number
     cdef Index index
     cdef uint32_t slot              # of the index, where the last search ended
 
     def __cinit__(self):
         index_make(&self.index, 1024)
+        queue_make(&self.arrived, 1024)
+        queue_make(&self.met, 1024)
 
     def __dealloc__(self):
         cdef uint32_t i
@@ -92,7 +89,9 @@ cdef class Halves:
         PyMem_RawFree(self.blocks)
         PyMem_RawFree(self.chunks)
         PyMem_RawFree(self.origins)
-        PyMem_RawFree(self.beside)
+        PyMem_RawFree(self.next_free)
+        PyMem_RawFree(self.arrived.words)
+        PyMem_RawFree(self.met.words)
 
     cdef inline Half* at(self, uint32_t number) noexcept:
         """By its number, from 1."""
@@ -106,16 +105,20 @@ cdef class Halves:
     cdef inline uint32_t add(self, Half* half) except 0:
         """Takes a copy, last of those that wait; in no index yet.  The side is shared from now on."""
         cdef uint32_t number = self.free
+        if queue_full(&self.arrived):
+            self.close_gaps()
         if number:
-            self.free = self.beside[number].after
+            self.free = self.next_free[number]
+            self.fetch_free()
         else:
             if self.made % CHUNK == 0:
                 self.add_chunk()
             self.made += 1
             number = self.made
         copy_half(self.at(number), half)
+        self.at(number).place = self.arrived.end
+        queue_put(&self.arrived, <uint64_t>half.hash << 32 | number)
         Py_XINCREF(half.side)
-        self.append(&self.waiting, number)
         self.count += 1
         return number
 
@@ -127,7 +130,7 @@ cdef class Halves:
         start = (<size_t>self.blocks[number] + LINE - 1) & ~<size_t>(LINE - 1)
         self.chunks = <Half**>reallocated(self.chunks, (number + 1) * sizeof(Half*))
         self.chunks[number] = <Half*>start
-        self.beside = <Neighbours*>reallocated(self.beside, (self.made + CHUNK + 1) * sizeof(Neighbours))
+        self.next_free = <uint32_t*>reallocated(self.next_free, (self.made + CHUNK + 1) * sizeof(uint32_t))
         return 0
 
     cdef inline void remove(self, uint32_t number) noexcept:
@@ -135,85 +138,122 @@ cdef class Halves:
         if half.since & RECEIVER:
             self.leave_ring(number)
         elif half.since & KEYED:
-            index_drop(&self.index, <uint32_t>half.hash, number)
-        self.unlink(&self.met if half.since & MET else &self.waiting, number)
+            index_drop(&self.index, half.hash, number)
+        queue_word(&self.arrived, half.place)[0] = 0
         Py_XDECREF(half.side)
         half.side = NULL
-        self.beside[number].after = NO_HALF
+        self.next_free[number] = NO_HALF
         if self.free:
-            self.beside[self.free_last].after = number
+            self.next_free[self.free_last] = number
         else:
             self.free = number
         self.free_last = number
         self.count -= 1
 
-    cdef inline void meet(self, uint32_t number) noexcept:
-        """A sender has met its first receiver."""
+    # --- queues -------------------------------------------------------------------------------------------------------
+
+    cdef inline uint32_t oldest(self) noexcept:
+        """The one that arrived first, or none."""
+        cdef uint64_t word
+        while queue_size(&self.arrived):
+            self.fetch_arrived()
+            word = queue_word(&self.arrived, self.arrived.first)[0]
+            if word:
+                return <uint32_t>word
+            self.arrived.first += 1
+        return NO_HALF
+
+    cdef inline int meet(self, uint32_t number) except -1:
+        """A sender has met a receiver."""
         cdef Half* half = self.at(number)
         if half.since & MET:
-            return
-        self.unlink(&self.waiting, number)
+            return 0
+        if queue_full(&self.met):
+            self.forget_stale()
+        queue_put(&self.met, <uint64_t>half.place << 32 | number)
         half.since |= MET
-        self.append(&self.met, number)
+        return 0
 
-    cdef inline void append(self, Queue* queue, uint32_t number) noexcept:
-        self.beside[number] = Neighbours(queue.last, NO_HALF)
-        if queue.last:
-            self.beside[queue.last].after = number
-        else:
-            queue.first = number
-        queue.last = number
+    cdef inline uint32_t first_met(self) noexcept:
+        """The sender that met a receiver first, or none; it is taken out of `met`."""
+        cdef uint64_t word
+        while queue_size(&self.met):
+            self.fetch_met()
+            word = queue_word(&self.met, self.met.first)[0]
+            self.met.first += 1
+            if self.is_there(word):
+                return <uint32_t>word
+        return NO_HALF
 
-    cdef inline void unlink(self, Queue* queue, uint32_t number) noexcept:
-        cdef Neighbours beside = self.beside[number]
-        if beside.before:
-            self.beside[beside.before].after = beside.after
-        else:
-            queue.first = beside.after
-        if beside.after:
-            self.beside[beside.after].before = beside.before
-        else:
-            queue.last = beside.before
+    cdef inline bint is_there(self, uint64_t word) noexcept:
+        """Is it still the one that a word of `met` names?"""
+        cdef Half* half = self.at(<uint32_t>word)
+        return half.side is not NULL and half.place == word >> 32
+
+    cdef int close_gaps(self) except -1:
+        """Makes room in `arrived`; everybody gets a new place there."""
+        cdef uint64_t* word
+        cdef uint32_t i
+        self.forget_stale()
+        queue_renew(&self.arrived, self.count)
+        for i in range(queue_size(&self.arrived)):
+            word = queue_word(&self.arrived, self.arrived.first + i)
+            self.at(<uint32_t>word[0]).place = self.arrived.first + i
+        for i in range(queue_size(&self.met)):
+            word = queue_word(&self.met, self.met.first + i)
+            word[0] = <uint64_t>self.at(<uint32_t>word[0]).place << 32 | <uint32_t>word[0]
+        return 0
+
+    cdef int forget_stale(self) except -1:
+        """Makes room in `met`."""
+        cdef uint32_t i, used = 0
+        cdef uint64_t* word
+        for i in range(queue_size(&self.met)):
+            word = queue_word(&self.met, self.met.first + i)
+            if self.is_there(word[0]):
+                used += 1
+            else:
+                word[0] = 0
+        return queue_renew(&self.met, used)
 
     # --- into the cache before it is needed -------------------------------------------------------------------------
 
-    cdef inline int first(self, Queue* queue, uint32_t* numbers) noexcept:
-        """The first ones, at most AHEAD, and how many; they and those after them are on their way."""
-        cdef uint32_t number = queue.first
-        cdef int i = 0, count = 0
-        while number and i < 2 * AHEAD:
-            if i < AHEAD:
-                numbers[i] = number
-                count += 1
-            prefetch(self.at(number))
-            number = self.beside[number].after
-            i += 1
-        return count
+    cdef inline void fetch_arrived(self) noexcept:
+        cdef uint64_t word
+        if queue_size(&self.arrived) > AHEAD:
+            word = queue_word(&self.arrived, self.arrived.first + AHEAD)[0]
+            if word:
+                prefetch(self.at(<uint32_t>word))
+                self.fetch_slot(word >> 32)
 
-    cdef inline void fetch_slots(self, uint32_t* numbers, int count) noexcept:
-        """The places of halves in the index."""
-        cdef int i
-        for i in range(count):
-            self.fetch_slot(<uint32_t>self.at(numbers[i]).hash)
+    cdef inline void fetch_free(self) noexcept:
+        """The record that is taken after the next one."""
+        if self.free and self.next_free[self.free]:
+            prefetch(self.at(self.next_free[self.free]))
+
+    cdef inline void fetch_met(self) noexcept:
+        cdef uint32_t size = queue_size(&self.met)
+        if size > AHEAD:
+            prefetch(self.at(<uint32_t>queue_word(&self.met, self.met.first + AHEAD)[0]))
+            self.fetch_slot(self.at(<uint32_t>queue_word(&self.met, self.met.first + AHEAD // 2)[0]).hash)
 
     cdef inline void fetch_slot(self, uint32_t hash) noexcept:
         prefetch(&self.index.slots[hash & self.index.mask])
 
-    cdef inline void fetch_half(self, uint32_t hash) noexcept:
-        """What the slot leads to, if it is the right one."""
-        cdef uint64_t slot = self.index.slots[hash & self.index.mask]
-        if slot >> 32 == hash and slot:
+    cdef inline uint32_t fetch_half(self, uint32_t hash) noexcept:
+        """Who is under a key of that hash, as far as the hash tells."""
+        cdef uint32_t i = hash & self.index.mask
+        cdef uint64_t slot = self.index.slots[i]
+        while slot and slot >> 32 != hash:
+            i = (i + 1) & self.index.mask
+            slot = self.index.slots[i]
+        if slot:
             prefetch(self.at(<uint32_t>slot))
-            prefetch(&self.beside[<uint32_t>slot])
+        return <uint32_t>slot
 
-    cdef inline void fetch_next(self, Queue* queue) noexcept:
-        """What goes soon: the third one, and the place of the second."""
-        cdef uint32_t number = self.beside[queue.first].after if queue.first else NO_HALF
+    cdef inline void fetch_origin(self, uint32_t number) noexcept:
         if number:
-            self.fetch_slot(<uint32_t>self.at(number).hash)
-            number = self.beside[number].after
-            if number:
-                prefetch(self.at(number))
+            prefetch(self.origin(number))
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
@@ -230,7 +270,8 @@ cdef class Halves:
         return <uint32_t>slot
 
     cdef inline int make_room(self) except -1:
-        return index_grow(&self.index) if index_full(&self.index) else 0
+        """For one more.  Three slots in eight are taken at most: who is not where it belongs costs a wrong guess."""
+        return index_grow(&self.index) if <uint64_t>self.index.used * 8 >= <uint64_t>self.index.mask * 3 else 0
 
     cdef inline void put(self, uint32_t number) noexcept:
         """Where the last search found nothing."""
@@ -240,7 +281,7 @@ cdef class Halves:
     cdef inline void replace(self, uint32_t number) noexcept:
         """In place of what the last search found."""
         cdef Half* half = self.at(number)
-        self.index.slots[self.slot] = half.hash << 32 | number
+        self.index.slots[self.slot] = <uint64_t>half.hash << 32 | number
         half.since |= KEYED
 
     # --- receivers of one key -----------------------------------------------------------------------------------------
@@ -264,9 +305,9 @@ cdef class Halves:
         if not half.since & KEYED:
             return
         if heir == number:
-            index_drop(&self.index, <uint32_t>half.hash, number)
+            index_drop(&self.index, half.hash, number)
             return
-        self.find(half.key, <uint32_t>half.hash)
+        self.find(half.key, half.hash)
         memcpy(self.at(heir).key, half.key, KEY_BYTES)
         self.at(heir).hash = half.hash
         self.replace(heir)

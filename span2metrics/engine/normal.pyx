@@ -157,6 +157,19 @@ cdef class Normal:
         self.count += 1
         return 0
 
+    cdef int remember(self, Notes notes) except -1:
+        """Counts the names that were templated on the way to a known key, and keeps the keys that they came with."""
+        cdef Renamed* renamed = self.renamed
+        cdef Renamed* end = self.renamed + self.count
+        while renamed != end:
+            if renamed.found:
+                notes.templated[renamed.found] += 1
+                renamed.target.notes = notes.with_templates(renamed.target.notes, renamed.found)
+            if renamed.size:
+                self.keys.put(self.raws + renamed.at, renamed.size, renamed.target)
+            renamed += 1
+        return 0
+
     # --- in texts -----------------------------------------------------------------------------------------------------
 
     cdef Miss miss(self, Cursor name, object context, uint8_t kind, uint8_t status, AttributeReader found, list merged):

@@ -10,14 +10,8 @@
 
 cdef enum:
     MOST_STEPS = 64         # over internal spans; a longer way is a circle
-    ROWS = 16               # that are taken in passes
+    SOON = 16               # so many arrivals before one's turn what it needs is fetched, and twice as many where that is
     SWEPT = 512             # halves that are over, looked at in one call beside those of its own spans
-
-
-cdef struct Arrival:        # a half that is not kept yet
-    Half half
-    uint64_t ids[KEY_WORDS] # its own; a forward's span id is that of its parent
-    double excess           # of its weight over one
 
 
 @cython.final
@@ -46,49 +40,50 @@ cdef class Graph:
 
     # --- a request ----------------------------------------------------------------------------------------------------
 
-    cdef int take(self, Row* rows, now) except -1:
+    cdef int take(self, now) except -1:
         """The spans of a request that is known to be valid: as all arrive at once, senders before who looks for them."""
-        cdef uint32_t* senders = self.rows.senders.numbers
-        cdef uint32_t* receivers = self.rows.receivers.numbers
-        cdef size_t i, sent = self.rows.senders.count, received = self.rows.receivers.count
+        cdef Arrivals* senders = &self.rows.arrivals[SENDERS]
+        cdef Arrivals* receivers = &self.rows.arrivals[RECEIVERS]
         self.at(now)
         for context in self.rows.contexts_seen:
             self.edges.see(context)
-        self.sweep(SWEPT + 2 * (sent + received))
-        for i in range(0, sent, ROWS):
-            self.take_senders(rows, senders + i, min(sent - i, <size_t>ROWS))
-        for i in range(0, received, ROWS):
-            self.take_receivers(rows, receivers + i, min(received - i, <size_t>ROWS))
+        self.sweep(SWEPT + 2 * (senders.count + receivers.count))
+        self.take_senders(senders.items, senders.items + senders.count)
+        return self.take_receivers(receivers.items, receivers.items + receivers.count)
+
+    cdef int take_senders(self, Arrival* arrival, Arrival* end) except -1:
+        self.fetch_first(arrival, end)
+        while arrival != end:
+            self.halves.fetch_origin(self.fetch(arrival, end))
+            if arrival.half.side is not NULL or self.find_side(arrival):
+                self.sender(arrival)
+                self.trim()
+            arrival += 1
         return 0
 
-    cdef int take_senders(self, Row* rows, uint32_t* numbers, size_t count) except -1:
-        """A few of them, in passes: what the last one needs was fetched into the cache by then."""
-        cdef Row* row
-        cdef size_t i
-        for i in range(count):
-            row = &rows[numbers[i]]
-            self.fetch(row, row.span_id)
-        for i in range(count):
-            row = &rows[numbers[i]]
-            if row.side is not NULL or self.find_side(row):
-                self.sender(row, <Side>row.side)
+    cdef int take_receivers(self, Arrival* arrival, Arrival* end) except -1:
+        self.fetch_first(arrival, end)
+        while arrival != end:
+            self.fetch(arrival, end)
+            if arrival.half.side is not NULL or self.find_side(arrival):
+                self.receivers(arrival)
                 self.trim()
+            arrival += 1
         return 0
 
-    cdef int take_receivers(self, Row* rows, uint32_t* numbers, size_t count) except -1:
-        cdef Row* row
-        cdef size_t i
-        for i in range(count):
-            row = &rows[numbers[i]]
-            self.fetch(row, row.parent_id)
-        for i in range(count):
-            self.halves.fetch_half(rows[numbers[i]].meets)
-        for i in range(count):
-            row = &rows[numbers[i]]
-            if row.side is not NULL or self.find_side(row):
-                self.receivers(row, self.rows.links.links, <Side>row.side)
-                self.trim()
-        return 0
+    cdef void fetch_first(self, Arrival* arrival, Arrival* end) noexcept:
+        """What the first ones need."""
+        cdef int i
+        for i in range(min(end - arrival, 2 * SOON)):
+            self.halves.fetch_slot(arrival[i].half.hash)
+        for i in range(min(end - arrival, SOON)):
+            self.halves.fetch_half(arrival[i].half.hash)
+
+    cdef inline uint32_t fetch(self, Arrival* arrival, Arrival* end) noexcept:
+        """What those after it need, which is mostly long out of the cache; who will be met soon, or nobody."""
+        if end - arrival > 2 * SOON:
+            self.halves.fetch_slot(arrival[2 * SOON].half.hash)
+        return self.halves.fetch_half(arrival[SOON].half.hash) if end - arrival > SOON else NO_HALF
 
     cdef bint expire(self, now) except -1:
         """Ends what has waited long enough, a bounded part of it a call; is there more?"""
@@ -105,111 +100,88 @@ cdef class Graph:
         self.since = <uint64_t>now.mono_ns << STATE_BITS
         return self.edges.at(now)
 
-    cdef inline void fetch(self, Row* row, const uint8_t* span_id) noexcept:
-        """Where a span will look for its partner; most of that is long out of the cache."""
-        cdef uint64_t key[KEY_WORDS]
-        row.meets = 0
-        if span_id is not NULL:
-            set_key(key, row.trace_id, span_id)
-            row.meets = key_hash(key)
-            self.halves.fetch_slot(row.meets)
-
-    cdef bint find_side(self, Row* row) except -1:
-        """Gives a row the side that was not known when it was read; False where it cannot be named."""
-        cdef const uint8_t* key = self.reader.keys + row.side_key
-        cdef uint32_t hash = hash_of(key, row.side_size)
-        cdef Side side = self.sides.find(key, row.side_size, hash)      # another span of the request may have had it
+    cdef bint find_side(self, Arrival* arrival) except -1:
+        """Gives an arrival the side that was not known when it was read; False where it cannot be named."""
+        cdef const uint8_t* key = self.reader.keys + arrival.side_key
+        cdef uint32_t hash = hash_of(key, arrival.side_size)
+        cdef Side side = self.sides.find(key, arrival.side_size, hash)      # another span of the request may have had it
         cdef uint8_t kind = key[8] & ~DATABASE
         if side is None:
             try:
-                texts, host = self.reader.texts(key, row.side_size, [])
-                named = self.policy.side(self.rows.contexts_seen[row.context], kind, texts, host, key[8] & DATABASE)
+                texts, host = self.reader.texts(key, arrival.side_size, [])
+                context = self.rows.contexts_seen[arrival.context]
+                named = self.policy.side(context, kind, texts, host, key[8] & DATABASE)
             except Exception:
                 self.policy_errors += 1
                 return False
             side = self.sides.made(named, kind, key[8] & DATABASE != 0)
-            self.sides.put(key, row.side_size, hash, side)
+            self.sides.put(key, arrival.side_size, hash, side)
             self.sides.retired.append(side)             # a key that is too long is not kept
-        row.side = <PyObject*>side
+        arrival.half.side = <PyObject*>side
         return True
 
     # --- arrivals -----------------------------------------------------------------------------------------------------
 
-    cdef inline void arrive(self, Arrival* arrival, Row* row, Side side, uint64_t state) noexcept:
-        set_key(arrival.ids, row.trace_id, row.span_id)
-        arrival.half.start, arrival.half.end, arrival.half.hash = row.start, row.end, row.meets
-        arrival.half.side = <PyObject*>side
-        arrival.half.since = self.since | state | (FAILED if row.failed else 0) | (TIMED if row.timed else 0)
-        arrival.half.since |= WEIGHTED if row.excess else 0
-        arrival.excess = row.excess
-
-    cdef inline int sender(self, Row* row, Side side) except -1:
+    cdef inline int sender(self, Arrival* arrival) except -1:
         """A client's or producer's span, or an internal one that leads to such."""
-        cdef Arrival arrival
+        cdef Side side = <Side>arrival.half.side
         cdef End end
-        self.arrive(&arrival, row, side, SENDER)
+        arrival.half.since |= self.since
         if side.database:                                                       # (3)
-            end = end_of(&arrival.half, arrival.ids, arrival.excess)
+            end = end_of(&arrival.half, arrival.half.key, arrival.excess)
             self.edges.outcomes[DATABASE_CALLED] += 1
             return self.edges.count(self.edges.between(side, None), &end, &end)
         if side.kind == INTERNAL:
             arrival.half.since ^= SENDER | FORWARD
             arrival.half.side = NULL
-        return self.lead(&arrival, row.parent_id)
+        return self.lead(arrival)
 
-    cdef int lead(self, Arrival* arrival, const uint8_t* parent_id) except -1:
+    cdef int lead(self, Arrival* arrival) except -1:
         """Keeps what others look for, unless it is the same span once more; who has waited for it goes on."""
         cdef uint32_t there, number
         self.halves.make_room()
-        there = self.found(arrival.ids, <uint32_t>arrival.half.hash)
+        there = self.found(arrival.half.key, arrival.half.hash)
         if there and not self.halves.at(there).since & RECEIVER:
             return 0
-        copy_key(arrival.half.key, arrival.ids)
         number = self.halves.add(&arrival.half)
         if arrival.half.since & WEIGHTED:
             self.halves.origin(number).excess = arrival.excess
         if arrival.half.since & FORWARD:
-            arrival.ids[KEY_WORDS - 1] = 0
-            if parent_id is not NULL:
-                memcpy(&arrival.ids[KEY_WORDS - 1], parent_id, SPAN_ID_BYTES)
             copy_key(self.halves.origin(number).ids, arrival.ids)
         if there == NO_HALF:
             self.halves.put(number)
             return 0
         self.halves.replace(number)
         self.halves.at(there).since &= ~<uint64_t>KEYED
-        return self.release(there)
+        return self.release(there, number if arrival.half.since & SENDER else NO_HALF)
 
-    cdef inline int receivers(self, Row* row, Link* links, Side side) except -1:
+    cdef inline int receivers(self, Arrival* arrival) except -1:
         """A server's or consumer's span: a half for each of its links, or else one of its parent's, or a root."""
-        cdef Arrival arrival
-        if row.link_count:
-            return self.linked(row, links, side)
-        if row.parent_fault:
-            return self.edges.refuse(side)
-        self.arrive(&arrival, row, side, RECEIVER)
-        if row.parent_id is NULL:
-            memset(arrival.half.key, 0, KEY_BYTES)
+        arrival.half.since |= self.since
+        if arrival.link_count:
+            return self.linked(arrival, self.rows.links.links + arrival.link)
+        if arrival.parent_fault:
+            return self.edges.refuse(<Side>arrival.half.side)
+        if is_nowhere(arrival.half.key):
             arrival.half.since |= ROOT
-            return self.park(self.keep(&arrival), NO_HALF)
-        set_key(arrival.half.key, row.trace_id, row.parent_id)
-        return self.receiver(&arrival)
+            return self.park(self.keep(arrival), NO_HALF)
+        return self.receiver(arrival)
 
-    cdef int linked(self, Row* row, Link* links, Side side) except -1:              # (4)
-        cdef Arrival arrival
+    cdef int linked(self, Arrival* arrival, Link* links) except -1:                 # (4)
+        cdef Arrival one
         cdef uint32_t i
-        for i in range(row.link, row.link + row.link_count):
-            self.arrive(&arrival, row, side, RECEIVER)
-            set_key(arrival.half.key, links[i].trace_id, links[i].span_id)
-            arrival.half.hash = key_hash(arrival.half.key)
-            self.receiver(&arrival)
+        for i in range(arrival.link_count):
+            one = arrival[0]
+            set_key(one.half.key, links[i].trace_id, links[i].span_id)
+            one.half.hash = key_hash(one.half.key)
+            self.receiver(&one)
             self.trim()
         return 0
 
     cdef inline int receiver(self, Arrival* arrival) except -1:
         cdef uint32_t there = self.followed(&arrival.half)
         if there and self.halves.at(there).since & SENDER:
-            return self.pair(there, arrival)
+            return self.pair(there, &arrival.half, arrival.ids, arrival.excess)
         return self.park(self.keep(arrival), there)
 
     cdef inline uint32_t keep(self, Arrival* arrival) except 0:
@@ -227,30 +199,29 @@ cdef class Graph:
             self.halves.put(number)
         return 0
 
-    cdef int release(self, uint32_t number) except -1:
-        """A ring of receivers, which is in the index no more, goes on."""
+    cdef int release(self, uint32_t number, uint32_t sender) except -1:
+        """A ring of receivers, which is in the index no more, meets the sender or, if there is none yet, goes on."""
         cdef uint32_t next
         while number:
             next = self.halves.origin(number).ring_after
             if next == number:
                 next = NO_HALF
-            self.halves.leave_ring(number)
-            self.halves.alone(number)
-            self.go_on(number)
+            else:
+                self.halves.leave_ring(number)
+                self.halves.alone(number)
+            self.go_on(number, sender)
             number = next
         return 0
 
-    cdef int go_on(self, uint32_t number) except -1:
+    cdef inline int go_on(self, uint32_t number, uint32_t sender) except -1:
         cdef Half* half = self.halves.at(number)
-        cdef Arrival arrival
-        cdef uint32_t there
         if self.is_over(half):
             return self.lapse(number)
-        there = self.followed(half)
-        if there == NO_HALF or self.halves.at(there).since & RECEIVER:
-            return self.park(number, there)
-        arrival = self.kept(number)
-        self.pair(there, &arrival)
+        if sender == NO_HALF:
+            sender = self.followed(half)
+            if sender == NO_HALF or self.halves.at(sender).since & RECEIVER:
+                return self.park(number, sender)
+        self.pair(sender, half, self.halves.origin(number).ids, self.excess_of(number))
         self.halves.remove(number)
         return 0
 
@@ -261,7 +232,7 @@ cdef class Graph:
         """
         cdef uint32_t number
         self.halves.make_room()
-        number = self.found(half.key, <uint32_t>half.hash)
+        number = self.found(half.key, half.hash)
         while number and self.halves.at(number).since & FORWARD:
             copy_key(half.key, self.halves.origin(number).ids)
             half.hash = key_hash(half.key)
@@ -271,7 +242,7 @@ cdef class Graph:
                 half.since += STEP
             if is_nowhere(half.key):
                 return NO_HALF
-            number = self.found(half.key, <uint32_t>half.hash)
+            number = self.found(half.key, half.hash)
         return number
 
     cdef inline uint32_t found(self, const uint64_t* key, uint32_t hash) except? 0xFFFFFFFF:
@@ -289,10 +260,9 @@ cdef class Graph:
 
     cdef int evict(self) except -1:
         """Makes room: a sender that has met somebody goes silently, else the oldest half is lost (8)."""
-        cdef Queue* queue = &self.halves.met if self.halves.met.first else &self.halves.waiting
-        cdef uint32_t number = queue.first
-        self.halves.fetch_next(queue)
-        if queue is &self.halves.waiting:
+        cdef uint32_t number = self.halves.first_met()
+        if number == NO_HALF:
+            number = self.halves.oldest()
             if not self.halves.at(number).since & FORWARD:
                 self.edges.lose(<Side>self.halves.at(number).side)
         self.halves.remove(number)
@@ -305,26 +275,14 @@ cdef class Graph:
 
     cdef Py_ssize_t sweep(self, Py_ssize_t most) except -1:
         """How many more than were over it could have ended."""
-        return self.sweep_queue(&self.halves.met, self.sweep_queue(&self.halves.waiting, most))
-
-    cdef Py_ssize_t sweep_queue(self, Queue* queue, Py_ssize_t most) except -1:
-        cdef uint32_t numbers[AHEAD]
-        cdef int i, count = AHEAD
-        while count == AHEAD and most >= AHEAD:
-            count = self.over(numbers, self.halves.first(queue, numbers))
-            self.halves.fetch_slots(numbers, count)
-            for i in range(count):
-                self.lapse(numbers[i])
-            most -= count
-        return most if most >= AHEAD else 0
-
-    cdef inline int over(self, uint32_t* numbers, int count) noexcept:
-        """How many of them are over, oldest first."""
-        cdef int i
-        for i in range(count):
-            if not self.is_over(self.halves.at(numbers[i])):
-                return i
-        return count
+        cdef uint32_t number
+        while most > 0:
+            number = self.halves.oldest()
+            if number == NO_HALF or not self.is_over(self.halves.at(number)):
+                return most
+            self.lapse(number)
+            most -= 1
+        return 0
 
     cdef int lapse(self, uint32_t number) except -1:
         """The end of a half that is over (6)."""
@@ -365,22 +323,16 @@ cdef class Graph:
 
     # --- counting -----------------------------------------------------------------------------------------------------
 
-    cdef inline int pair(self, uint32_t number, Arrival* receiver) except -1:
+    cdef inline int pair(self, uint32_t number, Half* receiver, const uint64_t* ids, double excess) except -1:
         cdef Half* half = self.halves.at(number)
-        cdef uint32_t edge = self.edges.between(<Side>half.side, <Side>receiver.half.side)
+        cdef uint32_t edge = self.edges.between(<Side>half.side, <Side>receiver.side)
         cdef End client = end_of(half, half.key, self.excess_of(number))
-        cdef End server = end_of(&receiver.half, receiver.ids, receiver.excess)
+        cdef End server = end_of(receiver, ids, excess)
         self.edges.outcomes[PAIRED] += 1
         self.edges.count(edge, &client, &server)
         if self.messaging and client.state & server.state & TIMED and server.start > client.end:
-            if (<Side>half.side).kind == PRODUCER or (<Side>receiver.half.side).kind == CONSUMER:
+            if (<Side>half.side).kind == PRODUCER or (<Side>receiver.side).kind == CONSUMER:
                 self.edges.observe(self.edges.latencies, edge, &server, server.start - client.end)
                 if client.excess:
                     self.edges.latencies.weigh_duration(edge, server.start - client.end, client.excess)
-        self.halves.meet(number)
-        return 0
-
-
-cdef inline void set_key(uint64_t* key, const uint8_t* trace_id, const uint8_t* span_id) noexcept:
-    memcpy(key, trace_id, TRACE_ID_BYTES)
-    memcpy(key + 2, span_id, SPAN_ID_BYTES)
+        return self.halves.meet(number)

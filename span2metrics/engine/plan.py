@@ -275,3 +275,13 @@ class Plan:
     most_series_of_service: int = 2000
     most_edges: int = 20_000
     most_targets: int = 10_000
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """`names.LIMIT_…` → how many there may be; 0: any number."""
+        return {
+            names.LIMIT_SERVICES: self.most_services,
+            names.LIMIT_SERIES: self.most_series,
+            names.LIMIT_SERVICE_SERIES: self.most_series_of_service,
+            names.LIMIT_EDGES: self.most_edges,
+        }

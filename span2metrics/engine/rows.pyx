@@ -13,22 +13,11 @@ cdef struct Row:
     uint64_t end            # nanoseconds since the epoch
     const uint8_t* trace_id # NULL: the span has no ids that can be told
     const uint8_t* span_id
-    const uint8_t* parent_id # NULL: none that can be told
-    uint64_t start          # nanoseconds since the epoch
-    PyObject* side          # its side in the service graph, borrowed; NULL: it is not known, but by its key …
-    size_t side_key         # … which begins here
-    uint32_t side_size
-    uint32_t meets          # hash of the key under which it meets its partner
-    uint32_t context        # number in `contexts_seen`
-    uint32_t link           # number of its first link
-    uint32_t link_count     # that count
     uint32_t size           # bytes of the span as it was sent
     uint32_t miss           # number in `misses`
     uint32_t odd            # what `tally` has of it, a bit each; told only where spans may be filtered
     uint8_t timed           # has a duration to observe
     uint8_t aged            # the entry is of the old generation
-    uint8_t failed
-    uint8_t parent_fault    # its parent's id is of a wrong length
 
 cdef struct Link:
     const uint8_t* trace_id
@@ -61,26 +50,6 @@ cdef struct Span:
     bint parent_fault
     uint32_t link_count
     Cursor tracestate       # NULL: there is none
-
-
-@cython.final
-cdef class Numbers:
-    """Numbers of rows."""
-
-    cdef uint32_t* numbers
-    cdef size_t count
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.numbers)
-
-    cdef int grow(self, size_t room) except -1:
-        self.numbers = <uint32_t*>reallocated(self.numbers, room * sizeof(uint32_t))
-        return 0
-
-    cdef inline void add(self, size_t number) noexcept:
-        """There must be room."""
-        self.numbers[self.count] = <uint32_t>number
-        self.count += 1
 
 
 @cython.final

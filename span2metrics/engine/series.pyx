@@ -37,7 +37,7 @@ cdef enum:
     SIBLING_OF_ONE = 4
     ERROR_STATUS = 2
     OUTSIDE = 0x80000000    # of `owner`: the series is beyond the limits, not within
-    NOBODY = 0x7FFFFFFF     # of `owner`: no service
+    NO_OWNER = 0x7FFFFFFF     # of `owner`: no service
     LAST_STAMP = 0x7FFE     # of a number that may be used again
 
 
@@ -136,7 +136,7 @@ cdef class SeriesTable:
         if number != NO_SERIES:
             return number
         text = <Text*>reallocated(NULL, sizeof(Text) + size)
-        text[0] = Text(<uint16_t>status_at, 0, NOBODY, 0)
+        text[0] = Text(<uint16_t>status_at, 0, NO_OWNER, 0)
         memcpy(text + 1, PyBytes_AS_STRING(labels), size)
         return self.add(text, size, status, hash)
 
@@ -245,8 +245,14 @@ cdef class SeriesTable:
     cdef inline int observe(self, uint32_t number, Row* row, bint shown) except -1:
         """Counts the row's duration; its span becomes an exemplar if it may be shown and none is later."""
         cdef Series* series = self.at(number)
-        cdef uint64_t duration = row.duration
-        cdef uint32_t bucket
+        cdef uint32_t bucket = self.bucket(row.duration)
+        self.take_duration(series, row.duration, bucket)
+        if shown:
+            self.exemplars.offer(&series.exemplars, bucket, row)
+        return 0
+
+    cdef inline int take_duration(self, Series* series, uint64_t duration, uint32_t bucket) except -1:
+        """Counts a duration, which falls into the bucket."""
         cdef uint64_t* words
         series.seen = self.now
         if series.histogram == 0:
@@ -254,12 +260,9 @@ cdef class SeriesTable:
         words = self.histogram(series)
         words[0] += duration
         words[1] += words[0] < duration
-        bucket = self.bucket(duration)
         words[BUCKETS + (bucket if self.classic else 0)] += 1
         if self.words > self.blocks:
             self.natives.observe(words + self.blocks, duration)
-        if shown:
-            self.exemplars.offer(&series.exemplars, bucket, row)
         return 0
 
     cdef int weigh(self, uint32_t number, uint64_t size, double excess) except -1:

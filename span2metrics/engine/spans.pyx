@@ -3,8 +3,9 @@
 # A row knows its series (`entry`) or is a miss.  What the raw key does not find is looked up by its normalised key as
 # well (see `normal`), so that only what is still unknown is born.
 #
-# Scratch is bounded whatever a request holds: two bytes make a span, and a hundred of a row and its miss.  What has more
-# than a block of spans is walked twice: once to its end with nothing kept, to see that it is valid, then block by block.
+# Scratch is bounded whatever a request holds: two bytes make a span, and hundreds of a row, its miss and its arrival.
+# What has more than a block of spans is walked twice: once to its end with nothing kept, to see that it is valid, then
+# block by block.
 
 
 @cython.final
@@ -279,8 +280,7 @@ cdef class Walk:
         if self.filters:
             row.odd = told(&before, &self.tally)
         if self.graph is not None:
-            row.start, row.failed = span.start, status == LAST_STATUS
-            self.graph.add(row, self.count, span, context, kind, self.reader, self.merged)
+            self.graph.add(row, span, context, kind, status, self.reader, self.merged)
         kind = kind if self.reads_kind else 0
         status = status if self.reads_status else 0
         self.make_key(number << 8 | kind << 4 | status, &span.name)
@@ -296,8 +296,6 @@ cdef class Walk:
         if self.count == self.room:
             self.rows = <Row*>reallocated(self.rows, (self.room * 2 + 256) * sizeof(Row))
             self.room = self.room * 2 + 256
-            if self.graph is not None:
-                self.graph.grow(self.room)
         return self.rows + self.count
 
     cdef inline void make_key(self, uint64_t head, Cursor* name) noexcept:
