@@ -130,7 +130,7 @@ cdef class Births:
             if limited:
                 limits.append(why)
                 flags |= LIMITED
-        target.notes = self.notes.number(NO_NOTE._replace(limits=tuple(limits), capped=capped)) | flags
+        target.notes = self.notes.of_limits(tuple(limits), capped) | flags
         target.stamp = self.stamp_of(target)
         if self.policy.values.caps:
             self.policy.values.settle()

@@ -45,7 +45,7 @@ cdef class Memory:
 @cython.final
 cdef class Contexts:
     cdef Services services
-    cdef Memory by_bytes            # (bytes of resource, bytes of scope) → Context, or as `held` has it
+    cdef Memory by_bytes            # bytes of a resource, or of it and its scope → Context, or as `held` has it
     cdef Memory by_values           # texts → Context
     cdef dict fresh_bytes
     cdef dict fresh_values
@@ -80,7 +80,7 @@ cdef class Contexts:
 
     cdef object of(self, Cursor scope, list merged):
         """The context of the resource and a scope's bytes.  Raises DecodeError where a value that is read is at fault."""
-        cdef tuple key = (self.resource_bytes, scope.at[:scope.end - scope.at])
+        key = (self.resource_bytes, scope.at[:scope.end - scope.at]) if self.reads_scope else self.resource_bytes
         found = self.by_bytes.get(key)
         if found is None:
             found = self.fresh_bytes.get(key)
@@ -137,7 +137,7 @@ cdef class Contexts:
             for values, context in self.fresh_values.items():
                 self.by_values.put(values, context, CONTEXT_COST)
         for key, context in self.fresh_bytes.items():
-            size = len(key[0]) + len(key[1])
+            size = len(key[0]) + len(key[1]) if self.reads_scope else len(key)
             if size <= MAX_CONTEXT_BYTES:
                 self.by_bytes.put(key, context, size + KEY_COST)
         return self.forget()

@@ -36,6 +36,8 @@ cdef class Normal:
     cdef uint32_t label_length, label_values
     cdef dict by_normal     # key → the first miss that came to it
     cdef uint8_t* key
+    cdef size_t size        # of the key that was written last; 0: none was, a value needs more care …
+    cdef uint8_t found      # … and what became of ids in its name, of Template
     cdef uint8_t* raws
     cdef size_t raw_bytes
     cdef Renamed* renamed
@@ -77,17 +79,16 @@ cdef class Normal:
 
         `found`: what was read of the span; `raw`: its raw key.
         """
-        cdef uint8_t templates = 0
-        cdef size_t size
         cdef Entry* entry
+        self.size = self.found = 0
         if not self.plain or not is_ascii(name.at, name.end - name.at):
             return NULL
-        size = self.write_key(raw, name, found, &templates)
-        if not size or size == raw_size and memcmp(self.key, raw, size) == 0:
+        self.size = self.write_key(raw, name, found, &self.found)
+        if not self.size or self.size == raw_size and memcmp(self.key, raw, raw_size) == 0:
             return NULL
-        entry = self.births.known(self.keys, self.key, size, aged)
+        entry = self.births.known(self.keys, self.key, self.size, aged)
         if entry is not NULL:
-            self.add(entry, templates, raw, raw_size)
+            self.add(entry, self.found, raw, raw_size)
         return entry
 
     cdef inline size_t write_key(
@@ -170,6 +171,33 @@ cdef class Normal:
             renamed += 1
         return 0
 
+    cdef Miss plain_miss(self, bytes raw, object context, uint8_t kind, uint8_t status):
+        """The miss whose normalised key was written last and is not known: its texts are those in the key."""
+        cdef Miss miss = Miss.__new__(Miss)
+        cdef const uint8_t* at = self.key + 8
+        cdef bint same = raw is not None and self.size == <size_t>PyBytes_GET_SIZE(raw)
+        cdef uint32_t i
+        miss.context, miss.kind, miss.status, miss.found = context, kind, status, self.found
+        miss.name = text_at(&at)
+        miss.values = []
+        for i in range(self.label_values):
+            at += 1
+            miss.values.append(text_at(&at) if (at - 1)[0] != ABSENT else "")
+        if same and memcmp(PyBytes_AS_STRING(raw), self.key, self.size) == 0:
+            miss.normal = raw
+        else:
+            miss.normal = self.key[:self.size]
+        if self.rewrites:
+            miss.marked = miss.context_marked = self.policy.marked(context, 0, miss.values, (0,) * self.label_values)
+        self.set_origin(miss)
+        return miss
+
+    cdef int set_origin(self, Miss miss) except -1:
+        miss.origin = self.by_normal.setdefault(miss.normal, miss)
+        if miss.origin is miss:
+            miss.origin = None          # no cycle: the collector has nothing to do here
+        return 0
+
     # --- in texts -----------------------------------------------------------------------------------------------------
 
     cdef Miss miss(self, Cursor name, object context, uint8_t kind, uint8_t status, AttributeReader found, list merged):
@@ -249,15 +277,13 @@ cdef class Normal:
         parts = [self.key_head(miss), key_text(miss.name) if self.reads_name else b"\0\0"]
         parts.extend([b"\1" + key_text(value) if value else b"\0" for value in miss.values])
         miss.normal = b"".join(parts)
-        miss.origin = self.by_normal.setdefault(miss.normal, miss)
+        self.set_origin(miss)
         entry = self.births.known(
             self.keys, <const uint8_t*>PyBytes_AS_STRING(miss.normal), PyBytes_GET_SIZE(miss.normal), &aged
         )
         if entry is not NULL:
             miss.known = True
             miss.target = entry.target
-        if miss.origin is miss:
-            miss.origin = None          # no cycle: the collector has nothing to do here
         return 0
 
     cdef bytes key_head(self, Miss miss):
@@ -267,6 +293,14 @@ cdef class Normal:
 
 cdef bytes UNKNOWN_NAME = names.UNKNOWN_NAME.encode()
 cdef bytes CUT_MARK = ELLIPSIS.encode()
+
+
+cdef inline str text_at(const uint8_t** at):
+    """The ASCII text that stands there behind its length; `at` is behind it then."""
+    cdef uint16_t size
+    memcpy(&size, at[0], 2)
+    at[0] += 2 + size
+    return PyUnicode_DecodeASCII(<const char*>at[0] - size, size, NULL)
 
 
 cdef bytes key_text(str text):

@@ -11,14 +11,17 @@ cdef enum:
 cdef class Notes:
     cdef list notes                 # Note, by number; 0 says nothing
     cdef dict numbers
+    cdef dict limited               # (limits, capped) → number
     cdef dict truncated             # label → values cut
     cdef dict redacted              # label → values of which something was hidden
+    cdef uint32_t of_templates[ALL_TEMPLATES + 1]   # notes of templates alone; 0: not made yet
     cdef list templated             # names by what was replaced in them, of Template
     cdef uint64_t invalid_utf8
 
     def __cinit__(self, labels):
         self.notes, self.numbers = [NO_NOTE], {NO_NOTE: 0}
-        self.templated = [0] * (ALL_TEMPLATES + 1)
+        memset(self.of_templates, 0, sizeof(self.of_templates))
+        self.templated, self.limited = [0] * (ALL_TEMPLATES + 1), {}
         self.truncated, self.redacted = dict.fromkeys(labels, 0), dict.fromkeys(labels, 0)
 
     cdef inline object note(self, uint32_t number):
@@ -31,15 +34,32 @@ cdef class Notes:
             self.notes.append(note)
         return number
 
+    cdef uint32_t of_limits(self, tuple limits, tuple capped) except? 0xFFFFFFFF:
+        """The note that says that alone."""
+        if not limits and not capped:
+            return 0
+        key = (limits, capped)
+        number = self.limited.get(key)
+        if number is None:
+            number = self.limited[key] = self.number(NO_NOTE._replace(limits=limits, capped=capped))
+        return number
+
     cdef uint32_t changed(self, uint32_t number, marked, uint8_t templates) except? 0xFFFFFFFF:
         """The note that says the same, but of those marks and templates."""
+        if not number & NOTE and marked is None and not templates:
+            return number
         note = self.note(number)
         if note.marked == marked and note.templates == templates:
             return number
         return self.number(note._replace(marked=marked, templates=templates)) | number & (LIMITED | CAPPED)
 
     cdef uint32_t with_templates(self, uint32_t number, uint8_t templates) except? 0xFFFFFFFF:
-        return self.changed(number, self.note(number).marked, templates)
+        """The note that says the same, and those templates."""
+        if number & NOTE:
+            return self.changed(number, self.note(number).marked, templates)
+        if not self.of_templates[templates]:
+            self.of_templates[templates] = self.number(NO_NOTE._replace(templates=templates))
+        return self.of_templates[templates] | number
 
     cdef int take(self, uint32_t number, Service service) except -1:
         """One span."""
@@ -53,7 +73,8 @@ cdef class Notes:
             self.invalid_utf8 += replaced
         if limits and service.overflowed is None:
             service.overflowed = {}
-        self.templated[templates] += 1
+        if templates:
+            self.templated[templates] += 1
         for limit in limits:
             service.overflowed[limit] = service.overflowed.get(limit, 0) + 1
         return 0

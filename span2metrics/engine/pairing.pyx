@@ -44,9 +44,12 @@ cdef class Graph:
         """The spans of a request that is known to be valid: as all arrive at once, senders before who looks for them."""
         cdef Arrivals* senders = &self.rows.arrivals[SENDERS]
         cdef Arrivals* receivers = &self.rows.arrivals[RECEIVERS]
+        seen = None
         self.at(now)
         for context in self.rows.contexts_seen:
-            self.edges.see(context)
+            if context is not seen:
+                self.edges.see(context)
+            seen = context
         self.sweep(SWEPT + 2 * (senders.count + receivers.count))
         self.take_senders(senders.items, senders.items + senders.count)
         return self.take_receivers(receivers.items, receivers.items + receivers.count)

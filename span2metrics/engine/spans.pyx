@@ -331,6 +331,7 @@ cdef class Walk:
 
     cdef int normalise(self, Row* row, Span* span, object context, uint8_t kind, uint8_t status, bint* aged) except -1:
         """The row's raw key, in `key`, is not known: its normalised one may be; else it is a miss."""
+        self.normal.size = 0
         if self.key_kept and not context.marked:
             row.entry = self.normal.entry_of(span.name, self.reader, self.key, self.key_size, aged)
         if row.entry is NULL:
@@ -344,7 +345,10 @@ cdef class Walk:
             number = self.by_raw.get(raw)
             if number is not None:
                 return number
-        miss = self.normal.miss(span.name, context, kind, status, self.reader, self.merged)
+        if self.normal.size:
+            miss = self.normal.plain_miss(raw, context, kind, status)
+        else:
+            miss = self.normal.miss(span.name, context, kind, status, self.reader, self.merged)
         miss.raw = raw
         number = len(self.misses)
         self.misses.append(miss)

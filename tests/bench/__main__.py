@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench import (
+    attack,
     beside,
     calls_beside,
     engine,
@@ -46,6 +47,7 @@ def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]
     yield "sizes", beside.rows(options.collector, options.collector_config, rounds)
     yield "ingest while scraped", scraped.rows(rounds)
     yield "overload", overload.rows(options.seconds)
+    yield "attack", attack.rows(options.attack_spans)
     yield "graph, steady", steady.rows(options.steady_seconds)
     yield "graph, daemon", graph_daemon.rows(rounds)
     yield "graph, wire", calls_beside.rows(options.collector, options.collector_config, rounds)
@@ -59,6 +61,7 @@ def parsed() -> argparse.Namespace:
     add("--rounds", type=int, default=3, help="rounds of each measurement; the median counts")
     add("--seconds", type=float, default=30, help="how long each overload lasts")
     add("--steady-seconds", type=float, default=60, help="how long calls come at a steady rate")
+    add("--attack-spans", type=int, default=500_000, help="unlike spans of 20 bytes; a tenth as many of 10 KiB")
     add("--only", help="sections whose title holds this text")
     add("--load", type=Path, help="script of the load generator; without it the wire is not measured")
     add("--collector", type=Path, help="binary of the collector to compare with")
