@@ -1,7 +1,8 @@
 """An attack on cardinality: every span has a name, a dimension's value and a resource that no other has.
 
 What it may cost is bounded: memory, CPU a span, and nothing of anybody else's.  A bystander sends the same spans all
-the while; its series must be as if nothing were.  Values are of 20 bytes, and of 10 KiB, of which a label shows the first.
+the while; its series must be as if nothing were.  Values are of 20 bytes, and of 10 KiB, of which a label shows the
+first.
 """
 
 from __future__ import annotations
