@@ -300,3 +300,19 @@ def test_spans_under_way_for_a_series_that_went_make_a_new_one() -> None:
         'span_name="a"': 2,
         'span_name="b"': 1,
     }
+
+
+def test_what_is_done_to_values_is_remembered_of_so_many_sets_of_labels_and_no_span_is_lost() -> None:
+    """A sender can have any set of labels cut: each of the first 16,384 is counted, and of the others the spans."""
+    dimensions = tuple(Dimension(f"d{i}", (f"d{i}",), (Source.SPAN,)) for i in range(15))
+    plan = replace(BARE, dimensions=dimensions, label_value_length=16, most_series_of_service=1, errors_zero=False)
+    engine = Engine(plan)
+    sets = [[f"d{i}" for i in range(15) if number >> i & 1] for number in range(17_000)]
+    for first in range(0, len(sets), 1000):
+        spans = [Placed(attributes=dict.fromkeys(labels, "x" * 20)) for labels in sets[first : first + 1000]]
+        engine.consume(request(spans), NOW)
+    stats = engine.stats()
+    assert stats.aggregated == len(sets) == sum(calls(engine).values())
+    assert stats.overflowed == {("shop", names.LIMIT_SERVICE_SERIES): len(sets) - 1}
+    told = sum(stats.truncated.values())
+    assert sum(map(len, sets[:16_000])) < told < sum(map(len, sets))

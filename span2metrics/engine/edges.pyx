@@ -43,7 +43,8 @@ cdef class Edges:
     cdef SeriesTable services
     cdef list tables                # all of them …
     cdef list of_edges              # … and those of which an edge is a series in each
-    cdef dict nodes                 # service → number of its series in `services`
+    cdef dict nodes                 # service → number of its series in `services` …
+    cdef dict node_names            # … and back
     cdef list expiries              # of the tables but those of edges other than `requests`
     cdef size_t most                # edges, 0: any number; beyond, …
     cdef dict beyond                # … number of an edge that stands for many → [service, requests]
@@ -64,7 +65,7 @@ cdef class Edges:
         self.of_edges = self.tables[:4]
         expiring = (self.requests, self.unpaired, self.dropped, self.services)
         self.expiries = [Expiry(table, plan.expire_after_ns) for table in expiring]
-        self.nodes, self.beyond, self.most = {}, {}, plan.most_edges
+        self.nodes, self.node_names, self.beyond, self.most = {}, {}, {}, plan.most_edges
         self.exemplars = plan.exemplars
 
     cdef int add_views(self, Page page, graph) except -1:
@@ -107,6 +108,7 @@ cdef class Edges:
         number = self.nodes.get(context.service)
         if number is None:
             number = self.nodes[context.service] = self.obtain(self.services, self.policy.service(context.service))
+            self.node_names[number] = context.service
         self.services.at(number).seen = self.services.now
         (<Service>context.room).seen = self.services.now
         return 0
@@ -181,7 +183,7 @@ cdef class Edges:
 
     cdef int remove(self, SeriesTable table, uint32_t number) except -1:
         if table is self.services:
-            self.nodes = {service: node for service, node in self.nodes.items() if node != number}
+            del self.nodes[self.node_names.pop(number)]
         if table is not self.requests:
             return table.remove(number)
         memset(self.known, 0, sizeof(self.known))

@@ -5,6 +5,7 @@ cdef enum:
     LIMITED = 0x80000000    # beside a note's number: a limit kept the key from series of its own …
     CAPPED = 0x40000000     # … or a dimension's `max_values` did
     NOTE = 0x3FFFFFFF
+    MOST_NOTES = 16384      # a sender can make as many as there are sets of labels; of more, marks are not counted
 
 
 @cython.final
@@ -30,6 +31,8 @@ cdef class Notes:
     cdef uint32_t number(self, note) except? 0xFFFFFFFF:
         number = self.numbers.get(note)
         if number is None:
+            if len(self.notes) >= MOST_NOTES and (note.marked is not None or note.templates):
+                return self.of_limits(note.limits, note.capped)
             number = self.numbers[note] = len(self.notes)
             self.notes.append(note)
         return number
