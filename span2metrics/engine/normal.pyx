@@ -231,6 +231,8 @@ cdef class Normal:
             changed += CUT_MARK
         name = Value(<const uint8_t*>PyBytes_AS_STRING(changed), <uint32_t>PyBytes_GET_SIZE(changed), TEXT, 0)
         text, mark = label_text(&name, self.label_length, merged, self.privacy)
+        if not text:
+            return text, mark           # it was hidden whole, and nothing else was done to it
         return text, mark | (CUT if beyond else 0) | (REPLACED if replaced else 0)
 
     cdef bytes changed(self, Miss miss, Value* name, bint* replaced, AttributeReader found, list merged):
