@@ -14,7 +14,7 @@ PACKAGE = "span2metrics"
 
 #: The floors, from the top; a room imports from lower ones, from its own floor, and from itself.
 FLOORS = [
-    {"__main__", "cli", "daemon", "grpc_core", "logs", "malloc"},  # process
+    {"__main__", "cli", "daemon", "grpc_core", "garbage", "logs", "malloc"},  # process
     {"demo"},  # beside the edges, see APART
     {"receivers", "web", "recorded"},  # edges
     {"formats"},  # translation

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import uvloop
 
-from span2metrics import logs, malloc, memory
+from span2metrics import garbage, logs, malloc, memory
 from span2metrics.cli import settings
 from span2metrics.cli.version import version
 from span2metrics.config import Config
@@ -34,6 +34,7 @@ def prepare(options: Namespace, config: Config) -> Daemon:
 
 def loop(main: Coroutine[None, None, T]) -> T:
     """Runs `main` on the daemon's kind of loop."""
+    garbage.collect_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
 
