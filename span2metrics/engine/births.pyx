@@ -123,7 +123,7 @@ cdef class Births:
                 limited, target.calls = True, self.overflow(self.calls, miss, service)
             target.durations = target.calls
             if self.durations is not self.calls:
-                why = why or self.why_not(service)
+                why = why if limited else self.why_not(service)
                 target.durations = self.within(self.durations, durations, status_at, status, -1, service)
                 if target.durations == NO_SERIES:
                     limited, target.durations = True, self.overflow(self.durations, miss, service)
@@ -189,6 +189,9 @@ cdef class Births:
         cdef Series* series = self.calls.at(sibling)
         if self.calls.count == before and series.state == ERROR_STATUS:
             self.discount(series)
+            if self.policy.values.caps and not series.text.owner & OUTSIDE:
+                self.policy.values.release((<char*>(series.text + 1))[:series.size])
+            series.text.owner = self.calls.at(number).text.owner
         series.state += SIBLING_OF_ONE
         self.calls.at(number).text.sibling = sibling + 1
         return 0

@@ -135,7 +135,8 @@ cdef class Contexts:
         if self.fresh_values:
             self.next_number += len(self.fresh_values)
             for values, context in self.fresh_values.items():
-                self.by_values.put(values, context, CONTEXT_COST)
+                size = sum([len(text) for text in values[0]]) + sum([len(text) for text in values[1]])
+                self.by_values.put(values, context, CONTEXT_COST + 2 * size)
         for key, context in self.fresh_bytes.items():
             size = len(key[0]) + len(key[1]) if self.reads_scope else len(key)
             if size <= MAX_CONTEXT_BYTES:

@@ -231,6 +231,8 @@ class Policy:
 
         `bare`: without the labels of the resource.
         """
+        if self._resource_labels:  # then there may be any number of contexts, each with texts of its own
+            return self._overflow(context, kind, status, bare)
         if context.overflows is None:
             context.overflows = {}
         key = (kind, status, bare)

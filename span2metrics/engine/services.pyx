@@ -79,8 +79,9 @@ cdef class Services:
         return 0
 
     cdef inline Service owner(self, Series* series):
-        """The one that a series counts for."""
-        return <Service>PyList_GET_ITEM(self.by_number, series.text.owner & ~<uint32_t>OUTSIDE)
+        """The one that a series counts for; `other` where that has left, as it may where labels do not tell services."""
+        owner = <object>PyList_GET_ITEM(self.by_number, series.text.owner & ~<uint32_t>OUTSIDE)
+        return <Service>owner if owner is not None else self.other
 
     cdef int dismiss(self, uint32_t now, uint32_t after) except -1:
         """Has those leave who have no series and have sent nothing for `after` milliseconds."""

@@ -68,6 +68,7 @@ class Explained(NamedTuple):
 
 def explain(plan: Plan, spans: Iterable[Recorded]) -> Iterator[Explained]:
     """Each span, in order."""
+    plan = replace(plan, zero_first_ns=0)  # what is new is shown as it is
     clock, whole, every = Clock(), Engine(plan), list(spans)
     partners = Partners(plan, every)
     for recorded in every:
@@ -230,7 +231,7 @@ def _series(engine: Engine, now: Now) -> Iterator[Series]:
     """Counters and gauges, and of each histogram its name and the bucket that is not empty."""
     page = b"".join(engine.render(Format.TEXT, now)).decode()
     seen = set()
-    for line in page.splitlines():
+    for line in page.split("\n"):
         match = _SAMPLE.fullmatch(line)
         if line.startswith("#") or match is None:
             continue

@@ -30,7 +30,7 @@ class CardinalityPage:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         top = request.query.get("top", str(_USUAL))
-        if not (top.isascii() and top.isdigit() and 1 <= int(top[:6]) <= _MOST):
+        if not (top.isascii() and top.isdigit() and len(top) <= 4 and 1 <= int(top) <= _MOST):
             return replies.plain(400, f"top is a number from 1 to {_MOST}.")
         if self._under_way:
             return replies.busy("another such report is under way.")
