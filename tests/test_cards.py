@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
 from uuid import UUID
@@ -112,8 +113,8 @@ def test_a_card_in_whatever_groups_is_a_card(number: str, data: st.DataObject) -
 
 @MANY
 @given(st.integers(13, 19), st.randoms(use_true_random=False))
-def test_luhn_valid_digits_of_a_wrong_prefix_or_length_are_no_card(length: int, dice: object) -> None:
-    digits = "".join(str(dice.randrange(10)) for _ in range(length - 1))  # type: ignore[attr-defined]
+def test_luhn_valid_digits_of_a_wrong_prefix_or_length_are_no_card(length: int, dice: random.Random) -> None:
+    digits = "".join(str(dice.randrange(10)) for _ in range(length - 1))
     number = completed(digits)
     known = any(re.fullmatch(numbers, number) for numbers in BRANDS.values())
     assert found(number) == ([number] if known else [])

@@ -22,7 +22,12 @@ _patterns = st.sampled_from(["", ".", ".*", ".+", "a|b", "[ab]*", "[^a]+", "(a*)
 _texts = st.builds(Texts, st.lists(texts, max_size=2).map(tuple), st.lists(_patterns, max_size=2).map(tuple))
 _keys = st.sampled_from(["k", "k.b", "http.route", "service.instance.id", "service.name", "absent"])
 _attributes = st.lists(st.tuples(_keys, _texts), max_size=2).map(tuple)
-_rarely: Any = lambda strategy, nothing: st.just(nothing) | st.just(nothing) | strategy  # noqa: E731
+
+
+def _rarely(strategy: st.SearchStrategy[Any], nothing: Any) -> st.SearchStrategy[Any]:
+    return st.just(nothing) | st.just(nothing) | strategy
+
+
 _wheres = st.builds(
     Where,
     kinds=_rarely(st.frozensets(st.integers(0, 5), min_size=1).map(tuple), ()),

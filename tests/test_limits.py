@@ -12,7 +12,9 @@ from hypothesis import given
 
 from span2metrics import names
 from span2metrics.engine.core import Engine
+from span2metrics.engine.naming import NameRule
 from span2metrics.engine.plan import Dimension, Format, Now, Plan, Source
+from span2metrics.engine.where import Filters, Texts, Where
 from tests.oracle import Oracle
 from tests.payloads import ERROR, NOW, OK, SERVER, UNSET, Placed, request
 
@@ -89,8 +91,7 @@ _spans = st.builds(
     start=st.sampled_from([0, 10**18]),
 )
 _steps = st.lists(
-    st.lists(_spans, max_size=6).map(lambda spans: ("send", spans))
-    | st.sampled_from([1, 3, 9, 10, 11]).map(lambda seconds: ("wait", seconds)),
+    st.lists(_spans, max_size=6) | st.sampled_from([1, 3, 9, 10, 11]),  # seconds to wait
     max_size=14,
 )
 _plans = st.builds(
@@ -110,10 +111,13 @@ _plans = st.builds(
 
 
 @given(_plans, _steps)
-def test_pages_are_those_of_a_plain_model_whatever_comes_and_goes(plan: Plan, steps: list[tuple[str, object]]) -> None:
+def test_pages_are_those_of_a_plain_model_whatever_comes_and_goes(plan: Plan, steps: list[list[Placed] | int]) -> None:
     both = Both(plan)
-    for what, argument in steps:
-        both.send(argument) if what == "send" else both.wait(argument)  # type: ignore[arg-type]
+    for step in steps:
+        if isinstance(step, int):
+            both.wait(step)
+        else:
+            both.send(step)
         both.check()
 
 
@@ -341,3 +345,31 @@ def test_values_of_errors_that_come_before_successes_leave_with_them() -> None:
         assert engine.stats().overflowed == {}
         while engine.expire(later(100 * generation + 50)):
             pass
+
+
+@pytest.mark.parametrize(
+    ("filters", "counted"),
+    [
+        (Filters(include=(Where(service=Texts(equal=("late",))),)), {"late"}),
+        (Filters(exclude=(Where(service=Texts(equal=("noise",))),)), {"early", "late"}),
+        (Filters(exclude=(Where(resource=(("service.name", Texts(equal=("noise",))),)),)), {"early", "late"}),
+    ],
+)
+def test_filters_see_a_services_own_name_though_there_is_no_room_for_it(filters: Filters, counted: set[str]) -> None:
+    engine = Engine(replace(BARE, most_services=1, filters=filters))
+    for service in ("early", "late", "noise", "late"):
+        engine.consume(request([Placed(service=service)]), NOW)
+    times = {"early": 1, "late": 2}
+    assert engine.stats().aggregated == sum(calls(engine).values()) == sum(times[service] for service in counted)
+    assert engine.stats().received == 4
+
+
+def test_rules_for_a_services_names_hold_though_there_is_no_room_for_it() -> None:
+    rule = NameRule("x", "renamed", service="late")
+    engine = Engine(replace(BARE, most_services=1, name_rules=(rule,)))
+    engine.consume(request([Placed(service=service, name="x") for service in ("early", "late", "other")]), NOW)
+    assert {",".join(labels.split(",")[:2]): n for labels, n in calls(engine).items()} == {
+        'service_name="early",span_name="x"': 1,
+        'service_name="__other__",span_name="renamed"': 1,
+        'service_name="__other__",span_name="x"': 1,
+    }

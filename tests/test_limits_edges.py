@@ -120,6 +120,20 @@ def test_an_edge_that_was_turned_away_has_a_series_once_there_is_room() -> None:
     assert shown(engine, "request_total", later(60)) == {("c", "d"): 1}
 
 
+def test_what_met_the_limit_of_edges_is_told_as_long_as_its_service_sends() -> None:
+    engine = Engine(replace(PLAN, most_edges=1))
+    send(engine, call("a", "b", 1))
+    send(engine, [database("c", "orders", 2)])
+    told = {("c", names.LIMIT_EDGES): 1}
+    assert engine.stats().overflowed == told
+    alive = Placed(service="c", trace_id=b"\7" * 16, parent_id=b"\6" * 8)
+    for seconds in (50, 100):
+        send(engine, [alive, *call("a", "b", 3)], later(seconds))
+        wait(engine, later(seconds + 1))
+    assert ("c", "__other__", "database") not in shown(engine, "request_total", later(101))
+    assert engine.stats().overflowed == told
+
+
 def test_edges_that_come_and_go_keep_their_numbers_apart() -> None:
     """Each generation of edges lives in the places of the one before the last; counts are those of the spans sent."""
     engine = Engine(PLAN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import grpc
 import pytest
@@ -17,8 +17,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from span2metrics import names
 from span2metrics.engine.core import Engine
@@ -161,6 +161,21 @@ def test_a_generated_client_reads_what_was_rejected(daemon: Running) -> None:
     assert after[future] - before[future] == 1
 
 
+class Noting(SpanExporter):
+    """Another exporter, and what it answered."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+        self.results: list[SpanExportResult] = []
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.results.append(self._exporter.export(spans))
+        return self.results[-1]
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_the_sdks_exporters_take_the_answer_for_success(daemon: Running, protocol: str) -> None:
     before = numbers(daemon)
@@ -169,18 +184,16 @@ def test_the_sdks_exporters_take_the_answer_for_success(daemon: Running, protoco
         if protocol == "grpc"
         else HttpExporter(endpoint=f"http://{daemon.otlp_http}/v1/traces")
     )
-    results: list[object] = []
-    export = exporter.export
-    exporter.export = lambda spans: results.append(export(spans)) or results[-1]  # type: ignore[method-assign]
+    noting = Noting(exporter)
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider.add_span_processor(SimpleSpanProcessor(noting))
     tracer = provider.get_tracer("test")
     now = time.time_ns()
     for ends in (now, now - 2 * HOUR):
         tracer.start_span("pay", start_time=ends - 1).end(ends)
     tracer.start_span("pay", attributes={"skip": True}).end()
     provider.shutdown()
-    assert [getattr(result, "name", "") for result in results] == ["SUCCESS"] * 3
+    assert [getattr(result, "name", "") for result in noting.results] == ["SUCCESS"] * 3
     after = numbers(daemon)
     received, aggregated, dropped = (
         summed(after, name) - summed(before, name)

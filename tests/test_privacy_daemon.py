@@ -58,19 +58,19 @@ def values() -> list[KeyValue]:
     return key_values({**read, "number": int(CARD), "peer.service": f"bank {CARD}", **unread})
 
 
-def span(kind: int, number: int, **more: Any) -> Span:
+def span(kind: Any, number: int, **more: Any) -> Span:
     return Span(
         trace_id=bytes([number]) * 16,
         span_id=bytes([number]) * 8,
         trace_state=f"card={CARD},{WORD}={WORD},ot=th:{CARD}",
         name=f"POST /cards/{CARD}?n={grouped(CARD, '-')}",
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         start_time_unix_nano=START,
         end_time_unix_nano=START + 10**6,
         attributes=values(),
         events=[Span.Event(name=f"{WORD} {CARD}", attributes=values())],
         links=[Span.Link(trace_id=b"\7" * 16, span_id=b"\7" * 8, trace_state=CARD, attributes=values())],
-        status=Status(code=2, message=f"{WORD}: {CARD} was declined"),  # type: ignore[arg-type]
+        status=Status(code=Status.STATUS_CODE_ERROR, message=f"{WORD}: {CARD} was declined"),
         **more,
     )
 
@@ -139,7 +139,8 @@ def answers(daemon: Running) -> Iterator[tuple[str, str]]:
             try:
                 call(body, timeout=PATIENCE)
             except grpc.RpcError as error:
-                yield f"gRPC: {name}", f"{error.code()} {error.details()} {error.trailing_metadata()}"  # type: ignore[attr-defined]
+                answer: Any = error  # it is the call as well, which the types do not say
+                yield f"gRPC: {name}", f"{answer.code()} {answer.details()} {answer.trailing_metadata()}"
 
 
 ACCEPTS = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from span2metrics.config.kinds import Choice, Flag, Kind, ListOf, Or, Plain, Schema, Text
 from span2metrics.config.reading import ReadError, Value
 from span2metrics.config.section import Entry, setting
-from span2metrics.config.substitute import FILE_LIMIT
+from span2metrics.config.substitute import bounded
 from span2metrics.engine import plan
 from span2metrics.engine.plan import Action
 from span2metrics.engine.redaction import compiled
@@ -62,7 +62,7 @@ class KeyFile(Kind[Key]):
     def read(self, value: Value) -> Key:
         file = self._text.read(value)
         try:
-            key = _content(Path(file)).rstrip(b"\r\n")
+            key = bounded(Path(file)).rstrip(b"\r\n")
         except (OSError, ValueError) as fault:
             reason = fault.strerror if isinstance(fault, OSError) else fault
             raise ReadError(f"{value.quoted} cannot be used: {reason}; see that it exists and may be read") from None
@@ -78,16 +78,6 @@ class KeyFile(Kind[Key]):
 
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         return self._text.schema(definitions)
-
-
-def _content(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # a pipe or a device could block for ever
-        raise ValueError("it is not a regular file")
-    with path.open("rb") as stream:
-        content = stream.read(FILE_LIMIT + 1)
-    if len(content) > FILE_LIMIT:
-        raise ValueError(f"it is larger than {FILE_LIMIT} bytes")
-    return content
 
 
 @dataclass(frozen=True, slots=True)

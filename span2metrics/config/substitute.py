@@ -75,20 +75,25 @@ def _read(name: str) -> str:
     if not path.is_absolute():
         raise ValueError(f"${{file:{name}}} is not an absolute path; write ${{file:/…}}")
     try:
-        content = _bounded(path)
+        content = _text(bounded(path))
     except (OSError, ValueError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) else fault
         raise ValueError(f"the file {name} cannot be used: {reason}; see that it exists and may be read") from None
     return content.rstrip("\r\n")
 
 
-def _bounded(path: Path) -> str:
+def bounded(path: Path) -> bytes:
+    """What a file holds that must not be large.  Raises `OSError`, or `ValueError` with a sentence."""
     if path.exists() and not path.is_file():  # a pipe or a device could block for ever
         raise ValueError("it is not a regular file")
     with path.open("rb") as stream:
         content = stream.read(FILE_LIMIT + 1)
     if len(content) > FILE_LIMIT:
         raise ValueError(f"it is larger than {FILE_LIMIT} bytes")
+    return content
+
+
+def _text(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:

@@ -7,6 +7,9 @@
 # Rules: semantics §1.5.
 
 
+FILTERED = object()             # in place of label texts: no series counts the key
+
+
 @cython.final
 cdef class Births:
     cdef object policy
@@ -101,11 +104,11 @@ cdef class Births:
     cdef int obtain(self, Miss miss, texts) except -1:
         cdef Service service = miss.context.room
         cdef Target* target = &miss.target
+        cdef bint limited = False
+        cdef uint32_t flags = 0
         if texts is FILTERED:
             target[0] = Target(NO_SERIES, NO_SERIES, 0, 0, 0)
             return 0
-        cdef bint limited = False
-        cdef uint32_t flags = 0
         self.births += 1
         limits = [names.LIMIT_SERVICES] if service is self.services.other else []
         capped = ()
@@ -150,12 +153,12 @@ cdef class Births:
         if number != NO_SERIES or not self.has_room(service):
             return number
         number = table.obtain(labels, status_at, status)
-        self.own(table, number, service.number)
+        table.at(number).text.owner = service.number
         self.count(service, 1)
         if self.policy.values.caps:
             self.policy.values.take(labels)
         if zero >= 0:
-            self.add_sibling(number, zero, service)
+            self.add_sibling(number, zero)
         return number
 
     cdef uint32_t overflow(self, SeriesTable table, Miss miss, Service service) except? 0xFFFFFFFF:
@@ -169,11 +172,11 @@ cdef class Births:
         if number != NO_SERIES:
             return number
         number = table.obtain(labels, status_at, status)
-        self.own(table, number, service.number | OUTSIDE)
+        table.at(number).text.owner = service.number | OUTSIDE
         service.outside += 1
         self.outside += 1
         if zero >= 0 and table is self.calls:
-            self.add_sibling(number, zero, service)
+            self.add_sibling(number, zero)
         return number
 
     cdef bint is_full_outside(self, Service service):
@@ -182,22 +185,24 @@ cdef class Births:
             return True
         return self.most_of_service != 0 and service.outside >= self.most_of_service
 
-    cdef int add_sibling(self, uint32_t number, uint32_t zero, Service service) except -1:
+    cdef int add_sibling(self, uint32_t number, uint32_t zero) except -1:
         """The series at 0 beside a new one.  It counts with it, also if it was there before for itself."""
         cdef uint32_t before = self.calls.count
         cdef uint32_t sibling = self.calls.sibling(number, zero, ERROR_STATUS)
         cdef Series* series = self.calls.at(sibling)
         if self.calls.count == before and series.state == ERROR_STATUS:
             self.discount(series)
-            if self.policy.values.caps and not series.text.owner & OUTSIDE:
-                self.policy.values.release((<char*>(series.text + 1))[:series.size])
+            self.release_values(series)
             series.text.owner = self.calls.at(number).text.owner
         series.state += SIBLING_OF_ONE
         self.calls.at(number).text.sibling = sibling + 1
         return 0
 
-    cdef inline void own(self, SeriesTable table, uint32_t number, uint32_t owner) noexcept:
-        table.at(number).text.owner = owner
+    cdef int release_values(self, Series* series) except -1:
+        """A series has the values of its labels no more."""
+        if self.policy.values.caps and not series.text.owner & OUTSIDE:
+            self.policy.values.release((<char*>(series.text + 1))[:series.size])
+        return 0
 
     cdef inline void count(self, Service service, int sets) noexcept:
         service.sets += sets
@@ -233,8 +238,7 @@ cdef class Births:
         """A label set: a series, and its sibling if that is nobody else's."""
         cdef Series* series = table.at(number)
         cdef uint32_t sibling = series.text.sibling if status_of(series) != ERROR_STATUS else 0
-        if self.policy.values.caps and not series.text.owner & OUTSIDE:
-            self.policy.values.release((<char*>(series.text + 1))[:series.size])
+        self.release_values(series)
         self.discount(series)
         table.remove(number)
         if sibling:
@@ -245,6 +249,3 @@ cdef class Births:
         self.expired += 1
         self.any_gone = True
         return 0
-
-
-FILTERED = object()

@@ -56,6 +56,7 @@ cdef class Contexts:
     cdef AttributeReader resource_reader
     cdef AttributeReader scope_reader
     cdef readonly bint reads_scope
+    cdef bint tells_senders         # by their own names, also of those for whom there is no room
     cdef uint32_t label_length
     cdef Privacy privacy
 
@@ -68,6 +69,7 @@ cdef class Contexts:
         self.resource_reader = AttributeReader(policy.resource_attributes)
         self.scope_reader = AttributeReader(policy.scope_attributes)
         self.reads_scope = bool(policy.scope_attributes)
+        self.tells_senders = policy.tells_senders
         self.label_length = plan.label_value_length
         self.privacy = privacy
 
@@ -101,7 +103,7 @@ cdef class Contexts:
         """
         if type(found) is tuple:
             return found[1] if self.services.turns_away(found[0]) else None
-        return found if found is not None and self.services.holds(found.room) else None
+        return found if found is not None and (<Service>found.room).live else None
 
     cdef str service_name(self):
         return self.resource_read[0][0] or names.UNKNOWN_SERVICE
@@ -111,16 +113,17 @@ cdef class Contexts:
             self.resource_read = self.resource_reader.resource(self.resource, self.label_length, merged, self.privacy)
         texts, marks = self.resource_read
         room = self.services.of(self.service_name())
+        sender = texts[0]
         if room is self.services.other:
             texts, marks = (names.OTHER, *texts[1:]), (0, *marks[1:])
         scope_texts, scope_marks = self.scope_reader.scope(scope, self.label_length, merged, self.privacy)
-        values = (texts, scope_texts, marks, scope_marks)
+        values = (texts, scope_texts, marks, scope_marks, sender if self.tells_senders else None)
         context = self.by_values.get(values)
         if context is None:
             context = self.fresh_values.get(values)
         if context is None:
             number = self.next_number + len(self.fresh_values)
-            context = Context(number, texts, scope_texts, marks, scope_marks)
+            context = Context(number, texts, scope_texts, marks, scope_marks, sender)
         context.room = room
         self.fresh_values[values] = context
         return context

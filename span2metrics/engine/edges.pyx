@@ -47,7 +47,8 @@ cdef class Edges:
     cdef dict node_names            # … and back
     cdef list expiries              # of the tables but those of edges other than `requests`
     cdef size_t most                # edges, 0: any number; beyond, …
-    cdef dict beyond                # … number of an edge that stands for many → [service, requests]
+    cdef dict beyond                # … number of an edge that stands for many → the service that it is told of …
+    cdef dict over                  # … and service → requests
     cdef uint64_t now               # milliseconds, monotonic
     cdef bint exemplars
     cdef uint64_t wall_ns
@@ -65,7 +66,7 @@ cdef class Edges:
         self.of_edges = self.tables[:4]
         expiring = (self.requests, self.unpaired, self.dropped, self.services)
         self.expiries = [Expiry(table, plan.expire_after_ns) for table in expiring]
-        self.nodes, self.node_names, self.beyond, self.most = {}, {}, {}, plan.most_edges
+        self.nodes, self.node_names, self.beyond, self.over, self.most = {}, {}, {}, {}, plan.most_edges
         self.exemplars = plan.exemplars
 
     cdef int add_views(self, Page page, graph) except -1:
@@ -161,7 +162,7 @@ cdef class Edges:
             if self.obtain(table, labels) != number:
                 raise AssertionError("an edge's series have different numbers")
         if beyond and number not in self.beyond:
-            self.beyond[number] = [(client or server).named.service, 0]
+            self.beyond[number] = (client or server).named.service
         return number
 
     cdef uint32_t obtain(self, SeriesTable table, bytes labels) except? 0xFFFFFFFF:
@@ -183,7 +184,9 @@ cdef class Edges:
 
     cdef int remove(self, SeriesTable table, uint32_t number) except -1:
         if table is self.services:
-            del self.nodes[self.node_names.pop(number)]
+            service = self.node_names.pop(number)
+            del self.nodes[service]
+            self.over.pop(service, None)
         if table is not self.requests:
             return table.remove(number)
         memset(self.known, 0, sizeof(self.known))
@@ -194,10 +197,7 @@ cdef class Edges:
 
     cdef dict overflowed(self):
         """(service, limit) → requests of edges that stand for many."""
-        found = {}
-        for service, count in self.beyond.values():
-            found[service, names.LIMIT_EDGES] = found.get((service, names.LIMIT_EDGES), 0) + count
-        return found
+        return {(service, names.LIMIT_EDGES): count for service, count in self.over.items()}
 
     # --- counts -------------------------------------------------------------------------------------------------------
 
@@ -208,7 +208,8 @@ cdef class Edges:
         series.calls += 1
         series.seen = self.requests.now
         if self.beyond and edge in self.beyond:
-            self.beyond[edge][1] += 1
+            service = self.beyond[edge]
+            self.over[service] = self.over.get(service, 0) + 1
         if server is not NULL:
             states |= server.state
             if server.state & TIMED:

@@ -163,7 +163,7 @@ cdef class Normal:
         cdef Renamed* renamed = self.renamed
         cdef Renamed* end = self.renamed + self.count
         while renamed != end:
-            if renamed.found:
+            if renamed.found and renamed.target.calls != NO_SERIES:
                 notes.templated[renamed.found] += 1
                 renamed.target.notes = notes.with_templates(renamed.target.notes, renamed.found)
             if renamed.size:
@@ -266,7 +266,7 @@ cdef class Normal:
         for at in self.naming_at:
             i = at
             values.append(value_text(&found.values[i], replaced, merged, self.privacy))
-        ruled = self.naming.rename(miss.context.service, text, values)
+        ruled = self.naming.rename(miss.context.sender or names.UNKNOWN_SERVICE, text, values)
         if not ruled or ruled == text:
             return text
         miss.found = BY_RULE

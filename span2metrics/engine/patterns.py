@@ -1,4 +1,4 @@
-"""Patterns of the operator's own: RE2, and of all of a text.
+"""Patterns of the operator's own, all by RE2; those of this class match all of a text.
 
 RE2 takes a time that grows with the text alone, whatever the pattern; a matcher that backtracks could be stopped, and
 the only thread with it, by a text that a sender chose.  It is loaded when the first pattern is compiled: most
@@ -18,16 +18,8 @@ class Pattern:
     """
 
     def __init__(self, pattern: str) -> None:
-        import re2
-
-        options = re2.Options()
-        options.dot_nl = True
-        options.log_errors = False
-        try:
-            # Of bytes: of a str, places are counted in characters, which takes longer than to match.
-            compiled = re2.compile(pattern.encode(), options)
-        except re2.error as error:
-            raise ValueError(_reason(error)) from None
+        # Of bytes: of a str, places are counted in characters, which takes longer than to match.
+        compiled = regex(pattern.encode(), dot_nl=True)
         self.groups: int = compiled.groups
         self._fullmatch: Any = compiled.fullmatch
 
@@ -49,7 +41,19 @@ def compiled(pattern: str) -> Pattern:
     return Pattern(pattern)
 
 
-def _reason(error: Any) -> str:
-    said = error.args[0]
-    text: str = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-    return text.partition(":")[0]
+def regex(pattern: str | bytes, *, dot_nl: bool) -> Any:
+    """RE2's own object; `dot_nl`: `.` is a line's end too.
+
+    Raises `ValueError` with what RE2 says, without the pattern.
+    """
+    import re2
+
+    options = re2.Options()
+    options.dot_nl = dot_nl
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        said = error.args[0]
+        text: str = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        raise ValueError(text.partition(":")[0]) from None

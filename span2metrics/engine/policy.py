@@ -40,6 +40,8 @@ class Context:
     say what was done to each (`CUT`, `REPLACED`, `REDACTED`).  Contexts with equal values are one, whatever else their
     resources hold.  `head` is the policy's own: the service's rendered pair, made once, and so are
     `overflows`, by kind, status and `bare`.  `room` is the core's own: who its spans count for.
+    `sender` is the service's name as it was sent, "" for none, also where the first of `resource` is `__other__`; who
+    asks for it has set `Policy.tells_senders`.
     """
 
     number: int
@@ -47,6 +49,7 @@ class Context:
     scope: tuple[str, ...]
     resource_marks: tuple[int, ...] = ()
     scope_marks: tuple[int, ...] = ()
+    sender: str = ""
     service: str = field(init=False)
     known: bool = field(init=False)
     marked: bool = field(init=False)
@@ -145,6 +148,7 @@ class Policy:
         self.rewrites = any(label.rewriter for label in (*self._calls, *self._durations))
         self.filters = bool(plan.filters)
         self._filter = Filter(plan.filters, self.place)
+        self.tells_senders = self.filters or any(rule.service for rule in plan.name_rules)
         self.label_values = len(self.attributes[Source.SPAN])
         self.naming = Naming(() if names.SPAN_NAME in plan.exclude else plan.name_rules)
         self.naming_at = tuple(map(self._span_position, self.naming.attributes))
@@ -211,8 +215,8 @@ class Policy:
 
     def keeps(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> bool:
         """Whether spans with that key count; the arguments are those of `name`."""
-        found = (values, context.resource, context.scope)
-        return self._filter.keeps(Subject(context.service, name, kind, status, found))
+        found = (values, (context.sender, *context.resource[1:]), context.scope)
+        return self._filter.keeps(Subject(context.sender or names.UNKNOWN_SERVICE, name, kind, status, found))
 
     def name(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Names:
         """Label texts for a key.  `values`: texts by `span_attributes`, those for labels, "" for none."""

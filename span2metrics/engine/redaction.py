@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Protocol
 
+from span2metrics.engine.patterns import regex
 from span2metrics.engine.plan import Action, Privacy
 from span2metrics.engine.text import ELLIPSIS
 
@@ -42,25 +43,9 @@ class Pattern(Protocol):
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> Pattern:
-    """The pattern by RE2, which takes a time that grows with the text alone, whatever the pattern.
-
-    Raises `ValueError` with what is wrong.
-    """
-    import re2  # where no pattern is configured, nobody needs it
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        found: Pattern = re2.compile(pattern, options)
-    except re2.error as error:
-        raise ValueError(_reason(error.args[0])) from None
+    """The pattern, which may match any part of a line.  Raises `ValueError` with what is wrong."""
+    found: Pattern = regex(pattern, dot_nl=False)
     return found
-
-
-def _reason(said: bytes | str) -> str:
-    """What RE2 says, without the piece of the pattern that it quotes."""
-    text = said.decode(errors="replace") if isinstance(said, bytes) else said
-    return text.partition(":")[0]
 
 
 class Redaction:

@@ -46,10 +46,6 @@ cdef class Services:
     cdef bint has_room(self):
         return not self.most or PyDict_Size(self.by_name) + PyDict_Size(self.fresh) - 1 < <Py_ssize_t>self.most
 
-    cdef inline bint holds(self, Service service):
-        """Is it still who a span counts for that counted for it before?"""
-        return service.live
-
     cdef inline bint turns_away(self, str name):
         """Is there no room for a service, nor has it been admitted?"""
         return name not in self.by_name and name not in self.fresh and not self.has_room()

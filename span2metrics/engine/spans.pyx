@@ -20,8 +20,7 @@ cdef class Walk:
     cdef AttributeReader reader
     cdef list readers       # by kind of span; one for all where there is no service graph
     cdef bint reads_name, reads_kind, reads_status
-    cdef bint filters       # rows know what is odd about them …
-    cdef bint rewrites      # … and misses whether a label cuts what it makes of a value
+    cdef bint filters       # rows know what is odd about them
     cdef uint32_t label_length, key_values  # the latter: so many of what the reader finds are in the key
     cdef Row* rows
     cdef size_t count, room, aged
@@ -43,7 +42,7 @@ cdef class Walk:
         self.policy = policy
         self.weights = Weights(policy, plan)
         self.times = Times(plan)
-        self.filters, self.rewrites = policy.filters, policy.rewrites
+        self.filters = policy.filters
         self.reader = AttributeReader(policy.read_attributes)
         self.key_values = len(policy.span_attributes)
         self.readers = [self.reader] * (LAST_KIND + 1)

@@ -64,8 +64,22 @@ def preview(plan: Plan, spans: Iterable[Recorded], top: int) -> Preview:
 
 
 def without_limits(plan: Plan) -> Plan:
-    """The same for any number of services, label sets and edges, none of which ever goes."""
-    return replace(plan, most_services=0, most_series=0, most_series_of_service=0, most_edges=0, expire_after_ns=0)
+    """The same for any number of services, label sets, values and edges, none of which ever goes."""
+    return replace(
+        plan,
+        dimensions=_any_values(plan.dimensions),
+        calls_dimensions=_any_values(plan.calls_dimensions),
+        duration_dimensions=_any_values(plan.duration_dimensions),
+        most_services=0,
+        most_series=0,
+        most_series_of_service=0,
+        most_edges=0,
+        expire_after_ns=0,
+    )
+
+
+def _any_values(dimensions: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    return tuple(replace(dimension, max_values=0) for dimension in dimensions)
 
 
 def _requests(spans: Iterable[Recorded]) -> tuple[Requests, Counter[str], tuple[int, int]]:
@@ -101,8 +115,9 @@ def _reported(plan: Plan, requests: Requests, top: int) -> tuple[Stats, dict[str
 def _tried(plan: Plan, requests: Requests, attributes: Counter[str]) -> Iterator[tuple[str, tuple[int, int]]]:
     """Label sets of calls with one more dimension, for the most frequent attributes that are none yet."""
     bare = replace(plan, graph=None)
-    taken = {attribute for of in (plan.dimensions, plan.resource_labels) for d in of for attribute in d.attributes}
-    labels = {d.label for d in (*plan.dimensions, *plan.resource_labels)} | {*names.BUILTIN_LABELS}
+    there = (*plan.resource_labels, *plan.dimensions, *plan.calls_dimensions, *plan.duration_dimensions)
+    taken = {attribute for dimension in there for attribute in dimension.attributes}
+    labels = {dimension.label for dimension in there} | {*names.BUILTIN_LABELS}
     by_frequency = sorted(attributes, key=lambda attribute: (-attributes[attribute], attribute))
     candidates = [a for a in by_frequency if a not in taken and sanitised(a) not in labels]
     for attribute in candidates[:MOST_TRIED]:
