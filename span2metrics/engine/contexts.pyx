@@ -56,6 +56,8 @@ cdef class Contexts:
     cdef AttributeReader resource_reader
     cdef AttributeReader scope_reader
     cdef readonly bint reads_scope
+    cdef bint alike                 # nothing tells those apart for whom there is no room …
+    cdef object others              # … the context that they share then; None: it is not known yet
     cdef bint tells_senders         # by their own names, also of those for whom there is no room
     cdef uint32_t label_length
     cdef Privacy privacy
@@ -70,6 +72,7 @@ cdef class Contexts:
         self.scope_reader = AttributeReader(policy.scope_attributes)
         self.reads_scope = bool(policy.scope_attributes)
         self.tells_senders = policy.tells_senders
+        self.alike = not self.reads_scope and not self.tells_senders and len(policy.resource_attributes) == 1
         self.label_length = plan.label_value_length
         self.privacy = privacy
 
@@ -89,8 +92,7 @@ cdef class Contexts:
         context = self.held(found)
         if context is None:
             context = self.read(scope, merged)
-            room = context.room
-            found = context if room is not self.services.other else (self.service_name(), context)
+            found = self.kept_as(context)
             self.fresh_bytes[key] = found
         elif key not in self.by_bytes.young:
             self.fresh_bytes[key] = found           # old or fresh: keep it once more
@@ -99,11 +101,19 @@ cdef class Contexts:
     cdef inline object held(self, found):
         """The context that was kept for a resource, if its spans still count there; None: it is to be read again.
 
-        With that of a service for which there was no room the service's name is kept.
+        With that of a service for which there was no room the service's name is kept, or that alone where they share it.
         """
+        if type(found) is str:
+            return self.others if self.services.turns_away(found) else None
         if type(found) is tuple:
             return found[1] if self.services.turns_away(found[0]) else None
         return found if found is not None and (<Service>found.room).live else None
+
+    cdef object kept_as(self, context):
+        if context.room is not self.services.other:
+            return context
+        name = self.service_name()
+        return name if context is self.others else (name, context)
 
     cdef str service_name(self):
         return self.resource_read[0][0] or names.UNKNOWN_SERVICE
@@ -115,10 +125,14 @@ cdef class Contexts:
         room = self.services.of(self.service_name())
         sender = texts[0]
         if room is self.services.other:
+            if self.others is not None:
+                return self.others
             texts, marks = (names.OTHER, *texts[1:]), (0, *marks[1:])
         scope_texts, scope_marks = self.scope_reader.scope(scope, self.label_length, merged, self.privacy)
         values = (texts, scope_texts, marks, scope_marks, sender if self.tells_senders else None)
         context = self.by_values.get(values)
+        if context is not None and room is self.services.other and self.alike:
+            self.others = context
         if context is None:
             context = self.fresh_values.get(values)
         if context is None:
