@@ -16,7 +16,7 @@ PACKAGE = "span2metrics"
 FLOORS = [
     {"__main__", "cli", "daemon", "grpc_core", "garbage", "logs", "malloc"},  # process
     {"demo"},  # beside the edges, see APART
-    {"receivers", "web", "recorded"},  # edges
+    {"receivers", "web", "recorded", "generate"},  # edges
     {"formats"},  # translation
     {"intake", "ticks", "telemetry", "cardinality", "faults", "memory"},  # flow
     {"config"},  # words

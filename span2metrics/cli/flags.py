@@ -160,6 +160,17 @@ def _preview(parser: argparse.ArgumentParser) -> None:
     _config_file(parser.add_argument_group("configuration"))
 
 
+def _generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("rules",), help="rules: recording and alerting rules for Prometheus")
+    parser.add_argument(
+        "-o",
+        dest="output",
+        metavar="DIR",
+        help="write one file a subject there; without it, all goes to standard output",
+    )
+    _config_file(parser.add_argument_group("configuration"))
+
+
 def _count(text: str) -> int:
     number = int(text)
     if not 0 < number <= 1000:
@@ -196,6 +207,11 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]]
         "say how many series recorded spans make, of what, and what limits and dimensions would change",
         "span2metrics preview FILE ... [--config.file FILE]",
         _preview,
+    ),
+    "generate": (
+        "write recording and alerting rules for Prometheus",
+        "span2metrics generate rules [-o DIR] [--config.file FILE]",
+        _generate,
     ),
     "demo": ("run the daemon with a small payments company that sends to it", "span2metrics demo [FLAG ...]", _demo),
 }
