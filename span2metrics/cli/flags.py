@@ -17,6 +17,9 @@ DEFAULT_ADDRESS = "localhost:10464"
 #: Half of what `docker stop` waits and a sixth of Kubernetes' grace, and a terminal is not held up for long.  Whoever
 #: wants the last numbers without fail sets it above the scrape interval, and the orchestrator's grace above that.
 SHUTDOWN_GRACE = "5s"
+#: Where a daemon with defaults has its runbooks, and where Grafana listens.
+RUNBOOKS_URL = "http://localhost:10464/runbooks"
+GRAFANA_URL = "http://localhost:3000"
 
 #: Flag → the key of the configuration that it sets, what its value is, help.
 _WEB = {
@@ -167,6 +170,17 @@ def _generate(parser: argparse.ArgumentParser) -> None:
         dest="output",
         metavar="DIR",
         help="write one file a subject there; without it, all goes to standard output",
+    )
+    links = parser.add_argument_group("where alerts point to")
+    links.add_argument(
+        "--runbooks.url",
+        dest="runbooks_url",
+        metavar="URL",
+        default=RUNBOOKS_URL,
+        help="page of runbooks (%(default)s)",
+    )
+    links.add_argument(
+        "--grafana.url", dest="grafana_url", metavar="URL", default=GRAFANA_URL, help="Grafana (%(default)s)"
     )
     _config_file(parser.add_argument_group("configuration"))
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from span2metrics.cli import settings
 from span2metrics.errors import StartupError
 from span2metrics.generate import rule_files, text
+from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
 
 def run(options: Namespace) -> int:
-    files = rule_files(settings.load(options))
+    links = Links(options.runbooks_url.rstrip("/"), options.grafana_url.rstrip("/"))
+    files = rule_files(settings.load(options), links)
     if options.output is None:
         sys.stdout.write(text.rule_document(files))
         return 0

@@ -7,9 +7,10 @@ is `text`'s, what the page's families and labels are called `families`'.  Nothin
 from __future__ import annotations
 
 from span2metrics.config import Config
+from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
 
-def rule_files(config: Config) -> tuple[RuleFile, ...]:
+def rule_files(config: Config, links: Links) -> tuple[RuleFile, ...]:
     """Every rule file of a configuration, in the order in which they are read; those without a rule are left out."""
     return ()

@@ -17,6 +17,22 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class Runbook:
+    """What whoever is woken by an alert reads; texts are Markdown.
+
+    means     what has happened, and to whom
+    confirm   two questions, each with the query that answers it
+    act       what to do, the first thing first
+    silence   how to silence it rightly
+    """
+
+    means: str
+    confirm: tuple[tuple[str, str], tuple[str, str]]
+    act: tuple[str, ...]
+    silence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """What somebody is told when `expr` has held for `lasting`; durations in Prometheus' form, "" for none."""
 
@@ -25,6 +41,7 @@ class Alert:
     lasting: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    runbook: Runbook
     keep_firing: str = ""
     comment: str = ""
 
