@@ -19,6 +19,8 @@ DURATION = "duration"
 DURATION_HELP = "Duration of spans."
 SIZE = "size"
 SIZE_HELP = "Bytes of the spans as they were sent."
+MEASURE_HELP = "Values that spans carry; of negative ones the magnitude."
+NET_HELP = "What the values come to, negative ones taken off."
 
 
 class Family(NamedTuple):
@@ -43,6 +45,25 @@ def duration_family(namespace: str, unit: str) -> Family:
 def _prefixed(namespace: str, name: str) -> str:
     return f"{namespace}_{name}" if namespace else name
 
+
+def measure_family(namespace: str, name: str, unit: str, kind: str) -> Family:
+    """A measure's values; `kind` is histogram or summary, `unit` "" for none."""
+    return Family(_prefixed(namespace, _with_unit(name, unit)), kind, MEASURE_HELP, unit)
+
+
+def net_family(namespace: str, name: str, unit: str) -> Family:
+    """What a measure's values come to where some are negative."""
+    return Family(_prefixed(namespace, _with_unit(f"{name}_net", unit)), "gauge", NET_HELP, unit)
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name}_{unit}" if unit else name
+
+
+#: What values below 0 and the others are told apart by where a measure has both.
+SIGN = "sign"
+NEGATIVE = "negative"
+POSITIVE = "positive"
 
 TEMPO_NAMESPACE = "traces_spanmetrics"
 #: Dialect `tempo`: calls, durations in seconds (the name does not say so), bytes of the spans as they were sent.

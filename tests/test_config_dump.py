@@ -65,6 +65,15 @@ service_graph:
   virtual_node_label: true
   connection_info: true
   messaging_latency: true
+measures:
+  - name: a
+    attribute: "null"
+    unit: "1"
+    buckets: [0, 0.000001, "9.99", 999999999999.999999, 1000000000000]
+    dimensions: [{name: e, rewrite: [{match: a, replace: ""}]}]
+    where: {kind: server, span.c: {regex: "$${X}"}}
+    negative: allow
+  - {name: b, attribute: b}
 """
 
 
@@ -97,12 +106,14 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
         "limits",
         "privacy",
         "service_graph",
+        "measures",
     ]
     assert dumped["receivers"]["otlp"]["grpc"] == {
         "endpoint": "localhost:4317",
         "max_request_size": "auto",
         "keepalive": {"max_connection_age": None},
     }
+    assert dumped["measures"] == []
     assert dumped["metrics"]["buckets"] == "auto"
     assert dumped["metrics"]["unit"] == "s"
     assert dumped["web"]["max_scrapes"] == 8

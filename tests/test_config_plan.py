@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from span2metrics.config import Config, compile_plan, load
-from span2metrics.engine.plan import MS, Dialect, Dimension, Graph, Histograms, Plan, Source, Unit
+from span2metrics.engine.plan import MS, Dialect, Dimension, Graph, Histograms, Measure, Negative, Plan, Source, Unit
+from span2metrics.engine.where import Texts, Where
 
 SPAN, RESOURCE, SCOPE = Source.SPAN, Source.RESOURCE, Source.SCOPE
 STATUS = "http.response.status_code"
@@ -179,6 +180,7 @@ def test_every_field_of_the_plan_comes_from_the_configuration(tmp_path: Path) ->
   expire_after: 1h
 span_names: {templating: dry_run, rules: [http]}
 filters: {exclude: [{kind: client}]}
+measures: [{name: a, attribute: b}]
 time: {slack: 1h}
 sampling: {tracestate: false, weight_attribute: p, max_weight: 100}
 limits:
@@ -192,6 +194,47 @@ service_graph: {wait: 5s}
         "dialects",  # others need the label that is excluded here
         "errors_zero",
     ]
+
+
+# --- measures ---------------------------------------------------------------------------------------------------------
+
+MEASURES: dict[str, tuple[str, Measure]] = {
+    "nothing else": ("", Measure("m", "a.b")),
+    "unit": ("unit: eur", Measure("m", "a.b", unit="eur")),
+    "buckets": (
+        "buckets: [0, 0.000001, 9.99, 1000000000000]",
+        Measure("m", "a.b", bounds=(0, 1, 9_990_000, 10**18)),
+    ),
+    "dimensions": (
+        "dimensions: [{name: c.d, label: e, default: f, from: [resource]}]",
+        Measure("m", "a.b", dimensions=(Dimension("e", ("c.d",), (RESOURCE,), "f"),)),
+    ),
+    "where": (
+        "where: {kind: server, service: s, span.c: [x, {regex: y}]}",
+        Measure("m", "a.b", where=Where((2,), service=Texts(("s",)), span=(("c", Texts(("x",), ("y",))),))),
+    ),
+    "negative": ("negative: allow", Measure("m", "a.b", negative=Negative.ALLOW)),
+}
+
+
+@pytest.mark.parametrize("key", MEASURES)
+def test_a_key_of_a_measure_changes_its_field_alone(tmp_path: Path, key: str) -> None:
+    text, measure = MEASURES[key]
+    assert compiled(tmp_path, f"{{}}\nmeasures: [{{name: m, attribute: a.b, {text}}}]") == Plan(measures=(measure,))
+
+
+def test_every_field_of_a_measure_comes_from_the_configuration() -> None:
+    fields = {field.name for field in dataclasses.fields(Measure)}
+    assert fields - {"name", "attribute"} == {"bounds", *MEASURES} - {"buckets", "nothing else"}
+
+
+def test_measures_keep_their_order_and_their_labels_utf8_names(tmp_path: Path) -> None:
+    plan = compiled(
+        tmp_path,
+        "{utf8_names: true}\n"
+        "measures: [{name: b, attribute: x, dimensions: [{name: c.d}]}, {name: a, attribute: x, unit: eur}]",
+    )
+    assert [(m.name, [d.utf8 for d in m.dimensions]) for m in plan.measures] == [("b", ["c.d"]), ("a", [])]
 
 
 # --- the service graph ------------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def test_the_reference_names_every_key_with_its_examples_and_no_other() -> None:
 ABSENT = [path for path, declared in KEYS.items() if declared.default in ((), None)]
 #: The same entries as of metrics.dimensions, described there.
 EXAMPLES_LEAVE_OUT = {
-    path for path in KEYS if re.match(r"(metrics\.(calls|duration)|service_graph)\.dimensions\.", path)
+    path for path in KEYS if re.match(r"(metrics\.(calls|duration)|service_graph|measures)\.dimensions\.", path)
 }
 
 
@@ -98,6 +98,9 @@ def test_the_examples_of_the_reference_can_be_used(tmp_path: Path) -> None:
     assert [d.label for d in config.metrics.dimensions] == ["", "http_method"]
     assert len(compile_plan(config).resource_labels) == 2
     assert [d.label for d in config.service_graph.dimensions] == ["env"]
+    assert [(m.name, m.buckets, m.negative.value) for m in config.measures] == [
+        ("payment_amount", (1_000_000, 9_990_000, 100_000_000, 1_000_000_000), "allow")
+    ]
     assert [entry.name for entry in config.privacy.patterns] == ["", "account numbers (IBAN)"]
 
 

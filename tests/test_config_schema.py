@@ -66,6 +66,10 @@ VALID: list[dict[str, Any]] = [
     {"time": {"slack": "1h30m"}},
     {"privacy": {"cards": False, "patterns": ["a+", {"pattern": "${UNIT}"}, {"pattern": "b", "name": ""}]}},
     {"privacy": {"action": "drop", "hmac_key_file": None}},
+    {"measures": []},
+    {"measures": [{"name": "a", "attribute": "b", "buckets": [0, 0.5, "${TEN:-10}", "11.25", 1e12], "unit": "eur"}]},
+    {"measures": [{"name": "a", "attribute": "b", "negative": "allow", "where": {"kind": "server"}}]},
+    {"measures": [{"name": "${UNIT}", "attribute": "b", "dimensions": [{"name": "c"}]}]},
 ]
 
 

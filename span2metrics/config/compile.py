@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from span2metrics import names
 from span2metrics.config.labels import label_of, sanitised, sources_of, utf8_label_of
-from span2metrics.config.models import Config, Dimension, Metrics, ResourceLabel, Rule
+from span2metrics.config.models import Config, Dimension, Measure, Metrics, ResourceLabel, Rule
 from span2metrics.engine import exponential, plan
 from span2metrics.engine.naming import NameRule
 from span2metrics.engine.plan import Dialect, Plan, Source
@@ -44,6 +44,7 @@ def compile_plan(config: Config) -> Plan:
         templating=config.span_names.templating,
         name_rules=tuple(map(_name_rule, config.span_names.rules)),
         filters=Filters(config.filters.include, config.filters.exclude),
+        measures=tuple(_measure(measure, metrics) for measure in config.measures),
         slack_ns=config.time.slack or 0,
         tracestate=config.sampling.tracestate,
         weight_attribute=config.sampling.weight_attribute or "",
@@ -74,6 +75,18 @@ def _graph(config: Config) -> plan.Graph:
         virtual_node_label=graph.virtual_node_label,
         connection_info=graph.connection_info,
         messaging_latency=graph.messaging_latency,
+    )
+
+
+def _measure(measure: Measure, metrics: Metrics) -> plan.Measure:
+    return plan.Measure(
+        measure.name,
+        measure.attribute,
+        measure.unit,
+        measure.buckets,
+        _dimensions(measure.dimensions, metrics),
+        measure.where,
+        measure.negative,
     )
 
 

@@ -36,6 +36,7 @@ from span2metrics.config.kinds import (
     Whole,
 )
 from span2metrics.config.limits import Limits
+from span2metrics.config.measures import MOST_MEASURES, Measure
 from span2metrics.config.privacy import Privacy
 from span2metrics.config.receivers import Cors, GrpcReceiver, HttpReceiver, Intake, Keepalive, Otlp, Receivers
 from span2metrics.config.sampling import Sampling
@@ -60,6 +61,7 @@ __all__ = [
     "Intake",
     "Keepalive",
     "Limits",
+    "Measure",
     "Metrics",
     "Native",
     "Otlp",
@@ -269,6 +271,13 @@ class Config:
         Section(ServiceGraph),
         ServiceGraph(),
         "Who calls whom: edges between services, made of the spans at both ends of a call.",
+    )
+    measures: tuple[Measure, ...] = setting(
+        ListOf(Entry(Measure), most=MOST_MEASURES),
+        (),
+        "Numbers that spans carry, such as the amount of a payment, as metrics; at most 64. Of spans that count, for "
+        "as many as each stands for, within the limits of label sets. None by default, because only you know what your "
+        "spans carry.",
     )
     secrets: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 

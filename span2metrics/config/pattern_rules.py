@@ -29,6 +29,7 @@ def conditions_can_hold(config: Config, reading: Reading) -> None:
 def _conditions(config: Config) -> Iterator[tuple[str, Where]]:
     for key, entries in (("include", config.filters.include), ("exclude", config.filters.exclude)):
         yield from ((f"filters.{key}[{i}]", where) for i, where in enumerate(entries))
+    yield from ((f"measures[{i}].where", measure.where) for i, measure in enumerate(config.measures))
 
 
 def rewrites_fit(dimensions: Iterable[tuple[str, Dimension]], config: Config, reading: Reading) -> None:

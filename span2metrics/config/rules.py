@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from span2metrics import names
 from span2metrics.config.labels import ambiguous, label_of, reserved
+from span2metrics.config.measure_rules import measures_are_apart, measures_fit
 from span2metrics.config.models import Config, Dimension, ResourceLabel, Rule
 from span2metrics.config.pattern_rules import conditions_can_hold, rewrites_fit
 from span2metrics.config.reading import Reading
@@ -52,6 +53,8 @@ def check(config: Config, reading: Reading) -> None:
         labels_are_free,
         labels_are_unique,
         hashes_have_a_key,
+        measures_fit,
+        measures_are_apart,
     ):
         rule(config, reading)
 
@@ -131,8 +134,13 @@ def lists(config: Config) -> dict[str, list[Listed]]:
         OF_FAMILY[0]: metrics.calls.dimensions,
         OF_FAMILY[1]: metrics.duration.dimensions,
         OF_EDGES: config.service_graph.dimensions,
+        **{_of_measure(i): measure.dimensions for i, measure in enumerate(config.measures)},
     }
     return {path: [Listed(f"{path}[{i}]", entry) for i, entry in enumerate(of)] for path, of in entries.items()}
+
+
+def _of_measure(number: int) -> str:
+    return f"measures[{number}].dimensions"
 
 
 def _listed(config: Config) -> Iterator[Listed]:
@@ -225,6 +233,10 @@ def labels_are_unique(config: Config, reading: Reading) -> None:
         listed.sort(key=lambda item: reading.place(item.path).line)
         _report_twins(listed, _builtin(config), reading)
     _report_twins(every[OF_EDGES], set(), reading)
+    for i in range(len(config.measures)):
+        _report_twins(
+            [*every[RESOURCE], *every[COMMON], *every[OF_FAMILY[0]], *every[_of_measure(i)]], _builtin(config), reading
+        )
 
 
 def _builtin(config: Config) -> set[str]:

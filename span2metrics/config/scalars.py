@@ -41,6 +41,7 @@ _NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
 #: Patterns of the whole text, in the dialect that Python and JSON Schema share.
 DURATION = rf"(?:{_NUMBER}(?:{'|'.join(DURATION_UNITS)}))+"
 SIZE = rf"{_NUMBER}(?:{'|'.join(SIZE_UNITS)})?"
+DECIMAL = _NUMBER
 ENDPOINT = r"(?:\[[^\[\]]+\]|[^:\[\]/\s]*):[0-9]{1,5}"
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?")
@@ -96,6 +97,27 @@ def format_size(size: int) -> str | int:
     """The size in the largest binary unit that divides it; plain bytes below a KiB."""
     units = [unit for unit, factor in SIZE_UNITS.items() if "i" in unit and size and size % factor == 0]
     return f"{size // SIZE_UNITS[units[-1]]}{units[-1]}" if units else size
+
+
+def parse_decimal(text: str, decimals: int) -> int:
+    """The number in units of 10^-decimals, exactly; not negative."""
+    if not re.fullmatch(DECIMAL, text):
+        raise ValueError(_decimal_fault(text))
+    return _exact(text, 10**decimals, f"has more than {decimals} decimals")
+
+
+def _decimal_fault(text: str) -> str:
+    if _NOT_FINITE.fullmatch(text):
+        return "is not finite; write a number such as 9.99"
+    if text.startswith("-"):
+        return "is negative; write 0 or more"
+    return "is not a number; write digits and at most one point, such as 9.99"
+
+
+def format_decimal(number: int, decimals: int) -> str:
+    """The number of so many units of 10^-decimals, without zeros at its end: 9990000 is `9.99` of 10^-6."""
+    whole, rest = divmod(number, 10**decimals)
+    return f"{whole}.{rest:0{decimals}d}".rstrip("0").rstrip(".")
 
 
 def parse_endpoint(text: str) -> Endpoint:

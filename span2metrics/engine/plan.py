@@ -13,7 +13,7 @@ from typing import NamedTuple
 from span2metrics import names
 from span2metrics.engine.naming import NameRule, Templating
 from span2metrics.engine.rewriting import Rewrite
-from span2metrics.engine.where import NO_FILTERS, Filters
+from span2metrics.engine.where import EVERYTHING, NO_FILTERS, Filters, Where
 
 MS = 1_000_000  # nanoseconds
 
@@ -174,6 +174,39 @@ class Graph:
     messaging_latency: bool = False
 
 
+class Negative(enum.Enum):
+    """What becomes of a measure's negative values: they are refused and counted, or observed with their sign."""
+
+    REJECT = "reject"
+    ALLOW = "allow"
+
+
+#: Decimals of a measure's unit that its values and bounds have.
+MEASURE_DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that spans carry, as a metric.
+
+    name, unit      of the families' names, see `names.measure_family`; `unit` "": none
+    attribute       of spans, which has the number
+    bounds          inclusive upper bounds of the buckets, ascending, in 10^-6 of the unit, without +Inf; at most 64,
+                    none of them above 10^18.  None at all: a summary of sum and count
+    dimensions      labels after those of the span's calls; all labels of the series are unique
+    where           the spans that are meant
+    negative        whether its values may be negative
+    """
+
+    name: str
+    attribute: str
+    unit: str = ""
+    bounds: tuple[int, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+    where: Where = EVERYTHING
+    negative: Negative = Negative.REJECT
+
+
 class Action(enum.Enum):
     """What is done to a part of a value that no label may show: a mask, a keyed hash, or the whole value is dropped."""
 
@@ -223,6 +256,7 @@ class Plan:
     templating             what becomes of ids in span names, and whether `name_rules` only count
     name_rules             the user's own rules for span names, before those templates
     filters                which spans count in the span metrics; the service graph takes all
+    measures               numbers that counted spans carry, in the order of a page
     slack_ns               a span that ended longer ago than so many nanoseconds, or ends as far in the future, is
                            dropped; 0: none is
     tracestate             a sampled span's tracestate says how many spans it stands for
@@ -261,6 +295,7 @@ class Plan:
     templating: Templating = Templating.ON
     name_rules: tuple[NameRule, ...] = ()
     filters: Filters = NO_FILTERS
+    measures: tuple[Measure, ...] = ()
     slack_ns: int = 0
     tracestate: bool = True
     weight_attribute: str = ""

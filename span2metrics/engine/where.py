@@ -38,6 +38,10 @@ class Where:
     span: tuple[tuple[str, Texts], ...] = ()
 
 
+#: No condition: every span is meant.
+EVERYTHING = Where()
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """A span is kept if it is meant by any of `include`, or there are none, and by none of `exclude`."""
