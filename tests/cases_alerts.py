@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from span2metrics import names
-from tests.promtool import Gone, Part, Series, counter, gauge, labelled
+from tests.promtool import Gone, Part, Series, combined, counter, gauge, labelled
 
 #: An alert's labels, without its name and severity.
 About = dict[str, str]
@@ -63,14 +63,6 @@ def histogram(
     spent = combined(fast, slow, lambda a, b: (a * FAST_S + b * SLOW_S) * scale)
     yield Series(labelled(f"{name}_sum", labels), counter(*spent))
     yield Series(labelled(f"{name}_count", labels), counter(*both))
-
-
-def combined(one: tuple[Part, ...], other: tuple[Part, ...], of: Callable[[float, float], float]) -> tuple[Part, ...]:
-    """Parts of both rates."""
-    return tuple(
-        (a[0], of(a[1], b[1])) if isinstance(a, tuple) and isinstance(b, tuple) else a
-        for a, b in zip(one, other, strict=True)
-    )
 
 
 PAGES = {

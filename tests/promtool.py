@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +57,14 @@ def counter(*parts: Part) -> str:
             words.append(f"{value:.10g}+{step:.10g}x{samples - 1}")
             value += step * samples
     return " ".join(words)
+
+
+def combined(one: tuple[Part, ...], other: tuple[Part, ...], of: Callable[[float, float], float]) -> tuple[Part, ...]:
+    """Parts of both rates."""
+    return tuple(
+        (a[0], of(a[1], b[1])) if isinstance(a, tuple) and isinstance(b, tuple) else a
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def gauge(*parts: tuple[float, float] | Gone) -> str:

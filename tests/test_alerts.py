@@ -13,7 +13,7 @@ from span2metrics.generate import rule_files, text
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import Alert, RuleFile
 from span2metrics.generate.runbooks import alerts
-from tests import cases_alerts_daemon, cases_alerts_graph, cases_alerts_red
+from tests import cases_alerts_daemon, cases_alerts_graph, cases_alerts_measures, cases_alerts_red
 from tests.cases_alerts import PAGES, Case
 from tests.promtool import Question, labelled, run, unit_test
 from tests.scrapers import BUILT, DEBIAN, promtool
@@ -34,6 +34,7 @@ PARTS = {
     "services": Part(cases_alerts_red.CASES, frozenset({"thresholds", "red", "alerts"})),
     "traffic": Part(cases_alerts_red.DROP, frozenset({"thresholds", "red", "alerts", "daemon"}), "1m"),
     "graph": Part(cases_alerts_graph.CASES, frozenset({"thresholds", "red", "graph", "causes", "alerts"})),
+    "measures": Part(cases_alerts_measures.CASES, frozenset({"thresholds", "measures"})),
     "daemon": Part(cases_alerts_daemon.CASES, frozenset({"thresholds", "daemon"}), "1m"),
     "thresholds": Part(cases_alerts_daemon.WITHOUT_THRESHOLDS, frozenset({"daemon"}), "1m"),
 }
@@ -42,6 +43,7 @@ VARIANTS = {
     "services": [(DEBIAN, "otel"), (DEBIAN, "tempo"), (BUILT, "jaeger")],
     "traffic": [(DEBIAN, "tempo"), (BUILT, "otel")],
     "graph": [(DEBIAN, "otel"), (BUILT, "tempo")],
+    "measures": [(DEBIAN, "otel"), (BUILT, "tempo")],
     "daemon": [(DEBIAN, "otel"), (BUILT, "otel")],
     "thresholds": [(DEBIAN, "otel"), (BUILT, "otel")],
 }
@@ -49,9 +51,9 @@ CASES = [case for part in PARTS.values() for case in part.cases]
 RUNS = [(part, version, dialect) for part, variants in VARIANTS.items() for version, dialect in variants]
 
 
-def config(folder: Path, **metrics: str) -> Config:
+def config(folder: Path, dialect: str = "otel", histograms: str = "classic") -> Config:
     file = folder / "config.yaml"
-    file.write_text("metrics: {" + ", ".join(f"{key}: {value}" for key, value in metrics.items()) + "}")
+    file.write_text(f"metrics: {{dialects: [{dialect}], histograms: {histograms}}}\n{cases_alerts_measures.CONFIG}")
     return load(file)
 
 
@@ -77,7 +79,7 @@ def questions(case: Case, alert: Alert) -> list[Question]:
 
 @pytest.mark.parametrize(("name", "version", "dialect"), RUNS)
 def test_alerts_fire_when_they_should_and_not_otherwise(name: str, version: str, dialect: str, tmp_path: Path) -> None:
-    part, files = PARTS[name], rule_files(config(tmp_path, dialects=f"[{dialect}]"), LINKS)
+    part, files = PARTS[name], rule_files(config(tmp_path, dialect), LINKS)
     known = alerts(files)
     tests = [
         unit_test(

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from span2metrics.config import Config
-from span2metrics.generate import alerts, graph, graph_causes, red, thresholds, usual
+from span2metrics.generate import alerts, graph, graph_causes, measure, red, thresholds, usual
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
 
 def rule_files(config: Config, links: Links) -> tuple[RuleFile, ...]:
     """Every rule file of a configuration, in the order in which they are read; those without a rule are left out."""
-    return (thresholds.rule_file(), *_services(config, links), alerts.of_daemon(links, graph=_has_graph(config)))
+    files = [thresholds.rule_file(), *_services(config, links), alerts.of_daemon(links, graph=_has_graph(config))]
+    if amounts := measure.rule_file(config, links):
+        files.append(amounts)
+    return tuple(files)
 
 
 def _has_graph(config: Config) -> bool:

@@ -120,7 +120,7 @@ _REFUSING = f"{share(rate(names.RECEIVED_REQUESTS, outcomes(REFUSED)), REQUESTS)
 _REFUSING_TOLD = Told(
     f"{_INSTANCE} refuses {SHARE} of its requests.",
     f"{_INSTANCE} refused {SHARE} of the requests with spans over the last 5 minutes, threshold "
-    f"{number(REFUSED_RATIO.series, (), 'humanizePercentage')}; it takes {_SPANS} spans/s. Its intake holds "
+    f"{number(REFUSED_RATIO.for_all, (), 'humanizePercentage')}; it takes {_SPANS} spans/s. Its intake holds "
     f"{number(names.INTAKE_BYTES.name + _OF, ('instance',), 'humanize1024')}B of "
     f"{number(names.INTAKE_LIMIT.name + _OF, ('instance',), 'humanize1024')}B.",
 )
@@ -143,7 +143,7 @@ _BAD = f"{share(rate(names.RECEIVED_REQUESTS, outcomes(BAD)), REQUESTS)} > {BAD_
 _BAD_TOLD = Told(
     f"{_INSTANCE} cannot read {SHARE} of its requests.",
     f"{SHARE} of the requests to {_INSTANCE} over the last 5 minutes were malformed, too large or not for it, "
-    f"threshold {number(BAD_REQUEST_RATIO.series, (), 'humanizePercentage')}; what they held is lost. "
+    f"threshold {number(BAD_REQUEST_RATIO.for_all, (), 'humanizePercentage')}; what they held is lost. "
     f"It takes {_SPANS} spans/s.",
 )
 _BAD_RUNBOOK = Runbook(
@@ -167,7 +167,7 @@ _DROPPING = share(rate(names.DROPPED_SPANS, f'reason!="{names.FILTERED}"'), RECE
 _DROPPING_TOLD = Told(
     f"{_INSTANCE} drops {SHARE} of the spans.",
     f"{SHARE} of the spans that {_INSTANCE} received over the last 5 minutes are counted nowhere, filters apart, "
-    f"threshold {number(DROPPED_RATIO.series, (), 'humanizePercentage')}; it takes {_SPANS} spans/s.",
+    f"threshold {number(DROPPED_RATIO.for_all, (), 'humanizePercentage')}; it takes {_SPANS} spans/s.",
 )
 _DROPPING_RUNBOOK = Runbook(
     "Spans end outside time.slack: they come too late, or from the future. Rates are too low by that share.",
@@ -190,7 +190,7 @@ _LATE = (
 _LATE_TOLD = Told(
     f"{SHARE} of the spans come to {_INSTANCE} more than a minute late.",
     f"{SHARE} of the spans that came to {_INSTANCE} over the last 10 minutes had ended more than a minute before, "
-    f"threshold {number(LATE_RATIO.series, (), 'humanizePercentage')}; the median is late by "
+    f"threshold {number(LATE_RATIO.for_all, (), 'humanizePercentage')}; the median is late by "
     f"{number(_MEDIAN, ('instance',), 'humanizeDuration')}.",
 )
 _LATE_RUNBOOK = Runbook(
@@ -216,7 +216,7 @@ _FUTURE = (
 _FUTURE_TOLD = Told(
     f"{SHARE} of the spans come to {_INSTANCE} before they end.",
     f"{SHARE} of the spans that came to {_INSTANCE} over the last 10 minutes end in the future by its clock, threshold "
-    f"{number(FUTURE_RATIO.series, (), 'humanizePercentage')}: its clock is slow, or those of senders are fast.",
+    f"{number(FUTURE_RATIO.for_all, (), 'humanizePercentage')}: its clock is slow, or those of senders are fast.",
 )
 _FUTURE_RUNBOOK = Runbook(
     "Clocks disagree. Durations within one machine are right all the same; how long messages waited, time.slack and "

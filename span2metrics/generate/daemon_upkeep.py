@@ -67,8 +67,8 @@ sum by (job, instance, service_name, limit) (rate({_OVERFLOWED}[5m]))
 _REACHED_TOLD = Told(
     f"{_SERVICE} has met limits.{label('limit')} in {_INSTANCE}.",
     f"{SHARE} of the spans that {_INSTANCE} received over the last 5 minutes are {_SERVICE}'s and beyond "
-    f"{label('limit')}, threshold {number(OVERFLOW_RATIO.series, (), 'humanizePercentage')}. They count in a series of "
-    f"many: totals are exact, details are missing. {_SETS} label sets of {_MOST}, "
+    f"{label('limit')}, threshold {number(OVERFLOW_RATIO.for_all, (), 'humanizePercentage')}. They count in a series "
+    f"of many: totals are exact, details are missing. {_SETS} label sets of {_MOST}, "
     f"{number(names.SERVICES.name + _OF, ('instance',))} services.",
 )
 _REACHED_RUNBOOK = Runbook(
@@ -90,7 +90,7 @@ _NEAR = f"{names.LABEL_SETS.name}\n/ ({names.SERIES_LIMIT.name} > 0)\n> {SERIES_
 _NEAR_TOLD = Told(
     f"{_INSTANCE} has {SHARE} of the series that it may have.",
     f"{_INSTANCE} has {_SETS} label sets of limits.series {_MOST}: {SHARE}, threshold "
-    f"{number(SERIES_FILL.series, (), 'humanizePercentage')}. Beyond, new ones count in overflow series.",
+    f"{number(SERIES_FILL.for_all, (), 'humanizePercentage')}. Beyond, new ones count in overflow series.",
 )
 _NEAR_RUNBOOK = Runbook(
     "New label sets will soon find no room. Nothing is missing yet.",
@@ -117,7 +117,7 @@ _WORST = f"topk(1, sum by (service, side) (rate({_UNPAIRED}{_OF}[15m])))"
 _LONELY_TOLD = Told(
     f"{SHARE} of the graph's spans in {_INSTANCE} find no partner.",
     f"{SHARE} of the spans of the service graph in {_INSTANCE} made no edge over the last 15 minutes, threshold "
-    f"{number(UNPAIRED_RATIO.series, (), 'humanizePercentage')}. Most are of "
+    f"{number(UNPAIRED_RATIO.for_all, (), 'humanizePercentage')}. Most are of "
     f"{{{{ with printf `{_WORST}` $labels.instance | query }}}}{{{{ with first . }}}}{{{{ .Labels.service }}}} "
     f"({{{{ .Labels.side }}}}, {{{{ .Value | humanize }}}}/s){{{{ end }}}}{{{{ else }}}}unknown{{{{ end }}}}. "
     f"Edges are missing, and alerts on dependencies see less than there is.",
@@ -144,7 +144,7 @@ _SLOW = (
 _SLOW_TOLD = Told(
     f"Pages of {_INSTANCE} take {SECONDS}.",
     f"The slowest 5 % of the scrapes of {_INSTANCE} took {SECONDS} or more over the last 10 minutes, threshold "
-    f"{number(RENDER_SECONDS.series, (), 'humanizeDuration')}; it has "
+    f"{number(RENDER_SECONDS.for_all, (), 'humanizeDuration')}; it has "
     f"{_SETS} label sets and takes {number(RECEIVED + _OF, ('instance',))} spans/s.",
 )
 _SLOW_RUNBOOK = Runbook(
@@ -167,7 +167,7 @@ _SCRAPES = f"{share(_UNSCRAPED, _SCRAPED)} > {SCRAPE_RATIO.scalar}"
 _SCRAPES_TOLD = Told(
     f"{SHARE} of the scrapes of {_INSTANCE} fail.",
     f"{SHARE} of the scrapes of {_INSTANCE} over the last 10 minutes were refused, cut or failed, threshold "
-    f"{number(SCRAPE_RATIO.series, (), 'humanizePercentage')}; scrapers, Prometheus perhaps among them, have gaps.",
+    f"{number(SCRAPE_RATIO.for_all, (), 'humanizePercentage')}; scrapers, Prometheus perhaps among them, have gaps.",
 )
 _SCRAPES_RUNBOOK = Runbook(
     "Somebody asks for pages and does not get them whole: too many at once, a reader that is too slow, a page that "
@@ -232,7 +232,8 @@ def _expiry(days: Threshold) -> str:
 _EXPIRY = Told(
     f"A certificate of {_INSTANCE} ends in {SECONDS}.",
     f"The certificate that {_INSTANCE} shows ends in {SECONDS}; told below "
-    f"{number(_DAYS.series, ())} days, and woken for below {number(_LAST.series, ())}. Then no client can send spans.",
+    f"{number(_DAYS.for_all, ())} days, and woken for below {number(_LAST.for_all, ())}. Then no client can send "
+    "spans.",
 )
 _EXPIRY_RUNBOOK = Runbook(
     "The renewal of a certificate did not happen, or the daemon was not told of the new file.",
@@ -251,7 +252,7 @@ _LAG = f"{LAG}\n> {KAFKA_LAG.scalar}\nand deriv({LAG}[10m]) >= 0"
 _LAG_TOLD = Told(
     f"{_INSTANCE} is {VALUE} messages behind on {label('topic')}.",
     f"{_INSTANCE} is {VALUE} messages behind on partition {label('partition')} of {label('topic')} and does not catch "
-    f"up, threshold {number(KAFKA_LAG.series, ())}; it takes {number(RECEIVED + _OF, ('instance',))} spans/s.",
+    f"up, threshold {number(KAFKA_LAG.for_all, ())}; it takes {number(RECEIVED + _OF, ('instance',))} spans/s.",
 )
 _LAG_RUNBOOK = Runbook(
     "Spans come through Kafka faster than they are read. Numbers are late, and what passes retention is lost.",

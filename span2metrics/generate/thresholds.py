@@ -31,9 +31,14 @@ class Threshold:
         return f"{PREFIX}{self.name}"
 
     @property
+    def for_all(self) -> str:
+        """The series without those of services' own."""
+        return f'{self.series}{{{names.SERVICE_NAME}=""}}'
+
+    @property
     def scalar(self) -> str:
         """The number for all, as a scalar; NaN, of which no comparison holds, where it is not there."""
-        return f'scalar({self.series}{{{names.SERVICE_NAME}=""}})'
+        return f"scalar({self.for_all})"
 
     @property
     def of_service(self) -> str:
@@ -108,6 +113,9 @@ AMOUNT_FACTOR = _t(
     3,
     "times the usual amount in failed spans",
     "Amounts differ more than counts: a single large payment is no incident.",
+)
+AMOUNT_RATIO = _t(
+    "failed_amount_ratio", 0.05, "share of the amount", "As of requests: one euro in twenty is felt, whatever is usual."
 )
 AMOUNT_EVENTS = _t(
     "failed_amount_events",
@@ -192,7 +200,7 @@ FUTURE_RATIO = _t(
 
 THRESHOLDS = (
     *(ERROR_RATIO, ERROR_EVENTS, LATENCY, LATENCY_EVENTS, CAUSE_SHARE),
-    *(TRAFFIC_DROP, TRAFFIC_EVENTS, RETRY_FACTOR, RETRY_EVENTS, AMOUNT_FACTOR, AMOUNT_EVENTS),
+    *(TRAFFIC_DROP, TRAFFIC_EVENTS, RETRY_FACTOR, RETRY_EVENTS, AMOUNT_FACTOR, AMOUNT_RATIO, AMOUNT_EVENTS),
     *(REFUSED_RATIO, BAD_REQUEST_RATIO, DROPPED_RATIO, OVERFLOW_RATIO, SERIES_FILL),
     *(UNPAIRED_RATIO, UNPAIRED_EVENTS, RENDER_SECONDS, SCRAPE_RATIO),
     *(CERTIFICATE_DAYS, CERTIFICATE_LAST_DAYS, KAFKA_LAG, LATE_RATIO, FUTURE_RATIO),

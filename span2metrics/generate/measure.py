@@ -1,0 +1,106 @@
+"""Rules on business measures: `rules/measures.yml`; for each one what goes through, and what fails, a minute.
+
+What fails is what failed spans carry, by service and the measure's own labels: their other labels, such as span names,
+would tear it into pieces that are too small to have a usual amount.  Refunds, which are negative, do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from span2metrics import names
+from span2metrics.config import Config
+from span2metrics.config.labels import label_of
+from span2metrics.config.measures import Measure
+from span2metrics.engine import measures
+from span2metrics.engine.plan import Negative
+from span2metrics.generate import alerting, usual
+from span2metrics.generate.alerting import MEASURES, PAGE, Links, Told
+from span2metrics.generate.families import Families
+from span2metrics.generate.promql import FIVE, FIVE_S, SERVICE, VALUE, label, number, summed_by
+from span2metrics.generate.red import ERROR
+from span2metrics.generate.rule import Alert, Group, Recording, RuleFile, Runbook
+from span2metrics.generate.thresholds import AMOUNT_EVENTS, AMOUNT_FACTOR, AMOUNT_RATIO
+
+FAILED_AMOUNT = "FailedAmount"
+MEASURE = "measure"
+
+_HEAD = """\
+Business measures: amounts a minute (measure tells which one), all of them and those in spans that failed, by service
+and the measure's own labels."""
+_AMOUNT, _FAILED, _EVENTS, _USUAL = (
+    f"measure:{name}"
+    for name in ("amount:per_minute5m", "amount_failed:per_minute5m", "failed:rate5m", "amount_failed:usual1d")
+)
+
+
+def rule_file(config: Config, links: Links) -> RuleFile | None:
+    """None without measures, or where spans that failed are not told apart."""
+    if not config.measures or {SERVICE, names.STATUS_CODE} & set(config.metrics.exclude):
+        return None
+    recordings = tuple(rule for measure in config.measures for rule in _recordings(measure, config))
+    groups = (
+        Group("span2metrics measures", recordings),
+        usual.group("span2metrics usual measures", iter((usual.of_a_day(_FAILED, _USUAL),))),
+        Group("span2metrics alerts on measures", (_alert(links),)),
+    )
+    return RuleFile("measures", groups, _HEAD)
+
+
+def _recordings(measure: Measure, config: Config) -> Iterator[Recording]:
+    families, by = Families.of(config), (SERVICE, *map(label_of, measure.dimensions))
+    family = names.measure_family(config.metrics.namespace, measure.name, measure.unit, "").name
+    which = {MEASURE: measures.label_of(measure.name, measure.unit)}
+    sign = f'{names.SIGN}!="{names.NEGATIVE}"' if measure.negative is Negative.ALLOW else ""
+
+    def rate(part: str, *matchers: str) -> str:
+        chosen = ",".join(filter(None, (sign, *matchers)))
+        return summed_by(by, f"rate({family}_{part}{f'{{{chosen}}}' if chosen else ''}[{FIVE}])", families.service)
+
+    yield Recording(_AMOUNT, f"60 * {rate('sum')}", which)
+    yield Recording(_FAILED, f"60 * {rate('sum', ERROR)}", which)
+    yield Recording(_EVENTS, rate("count", ERROR), which)
+
+
+_FAILING = f"""\
+{_FAILED}
+> {AMOUNT_FACTOR.scalar} * ({_USUAL} or 0 * {_FAILED})
+and {_FAILED} > {AMOUNT_RATIO.scalar} * {_AMOUNT}
+and {_EVENTS} * {FIVE_S} >= {AMOUNT_EVENTS.scalar}"""
+_SERVICE, _MEASURE = label(SERVICE), label(MEASURE)
+
+
+def _alert(links: Links) -> Alert:
+    return alerting.alert(
+        FAILED_AMOUNT, _FAILING, "2m", PAGE, _TOLD, _RUNBOOK, links, MEASURES,
+        variables=(("service", SERVICE), ("measure", MEASURE)),
+        comment="What is usual is 0 while there is no history: then the share decides alone.",
+    )  # fmt: skip
+
+
+def _of(recording: str) -> str:
+    return f"sum({recording}{{measure=%q,service_name=%q}})"
+
+
+_BOTH = (MEASURE, SERVICE)
+_TOLD = Told(
+    f"{_MEASURE}: {VALUE} a minute fail in {_SERVICE}.",
+    f"{VALUE} of {_MEASURE} a minute are in failed spans of {_SERVICE} "
+    "({{ range $name, $value := $labels }} {{ $name }}={{ $value }}{{ end }} ) over the last 5 minutes. With all its "
+    f"labels together {number(_of(_FAILED), _BOTH)} of {number(_of(_AMOUNT), _BOTH)} a minute fail; usual are "
+    f"{number(_of(_USUAL), _BOTH)}, told beyond {number(AMOUNT_FACTOR.for_all, ())} times that and "
+    f"{number(AMOUNT_RATIO.for_all, (), 'humanizePercentage')} of the amount.",
+)
+_RUNBOOK = Runbook(
+    "Business is lost: the amounts in failed spans are several times the usual, and a felt share of all.",
+    (
+        ("Which part of the business?", f"sort_desc({_FAILED} / {_AMOUNT})"),
+        ("How much since it began, in an hour?", f"sum by ({MEASURE}, {SERVICE}) (avg_over_time({_FAILED}[1h])) * 60"),
+    ),
+    (
+        "Look for the alert on the cause, ServiceErrors or DependencyFailing, and act on that.",
+        "If there is none: one method, currency or merchant alone fails. Switch it off or over to another provider.",
+        "Tell those who answer customers, with the amount.",
+    ),
+    "Silence by measure and service_name once those who answer customers know.",
+)
