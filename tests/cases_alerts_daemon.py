@@ -275,7 +275,7 @@ def ends_in(days: float) -> Of:
 
 def behind(first: float, grows: float) -> Of:
     """Messages, and how many more each quarter of a minute."""
-    return lambda _page: iter((own(LAG, f"{first}{grows:+}x{LENGTH * 4}", topic="spans", partition="0"),))
+    return beside(own(LAG, f"{first}{grows:+}x{LENGTH * 4}", topic="spans", partition="0"))
 
 
 #: Of metrics that no page has yet.

@@ -13,7 +13,6 @@ from span2metrics.web.runbooks import page
 from tests.sites import Run, on_both_loops, site
 from tests.test_alerts import LINKS
 
-
 FILES = rule_files(Config(), LINKS)
 
 

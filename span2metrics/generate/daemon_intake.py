@@ -8,7 +8,7 @@ from span2metrics import names
 from span2metrics.generate import alerting
 from span2metrics.generate.alerting import DAEMON, PAGE, TICKET, Links, Told
 from span2metrics.generate.daemon import BAD, JOB, RECEIVED, REFUSED, REQUESTS, outcomes, rate, share
-from span2metrics.generate.promql import SHARE, VALUE, label, number
+from span2metrics.generate.promql import COUNT, SHARE, label, number
 from span2metrics.generate.rule import Alert, Runbook
 from span2metrics.generate.thresholds import (
     BAD_REQUEST_RATIO,
@@ -71,8 +71,8 @@ _DOWN_RUNBOOK = Runbook(
 _ALL = f'{{__name__=~"{PREFIX}.+",service_name=""}}'
 _MISSING = f"{len(THRESHOLDS)} - (count(count by (__name__) ({_ALL}) == 1) or vector(0)) > 0"
 _MISSING_TOLD = Told(
-    f"{VALUE} thresholds of the alerts are missing.",
-    f"{VALUE} of {len(THRESHOLDS)} series {PREFIX}… are missing or there twice: the alerts that compare with them "
+    f"{COUNT} thresholds of the alerts are missing.",
+    f"{COUNT} of {len(THRESHOLDS)} series {PREFIX}… are missing or there twice: the alerts that compare with them "
     "cannot fire.",
 )
 _MISSING_RUNBOOK = Runbook(
@@ -120,7 +120,7 @@ _REFUSING = f"{share(rate(names.RECEIVED_REQUESTS, outcomes(REFUSED)), REQUESTS)
 _REFUSING_TOLD = Told(
     f"{_INSTANCE} refuses {SHARE} of its requests.",
     f"{_INSTANCE} refused {SHARE} of the requests with spans over the last 5 minutes, threshold "
-    f"{number(REFUSED_RATIO.for_all, (), 'humanizePercentage')}; it takes {_SPANS} spans/s. Its intake holds "
+    f"{REFUSED_RATIO.share}; it takes {_SPANS} spans/s. Its intake holds "
     f"{number(names.INTAKE_BYTES.name + _OF, ('instance',), 'humanize1024')}B of "
     f"{number(names.INTAKE_LIMIT.name + _OF, ('instance',), 'humanize1024')}B.",
 )
@@ -143,7 +143,7 @@ _BAD = f"{share(rate(names.RECEIVED_REQUESTS, outcomes(BAD)), REQUESTS)} > {BAD_
 _BAD_TOLD = Told(
     f"{_INSTANCE} cannot read {SHARE} of its requests.",
     f"{SHARE} of the requests to {_INSTANCE} over the last 5 minutes were malformed, too large or not for it, "
-    f"threshold {number(BAD_REQUEST_RATIO.for_all, (), 'humanizePercentage')}; what they held is lost. "
+    f"threshold {BAD_REQUEST_RATIO.share}; what they held is lost. "
     f"It takes {_SPANS} spans/s.",
 )
 _BAD_RUNBOOK = Runbook(
@@ -167,7 +167,7 @@ _DROPPING = share(rate(names.DROPPED_SPANS, f'reason!="{names.FILTERED}"'), RECE
 _DROPPING_TOLD = Told(
     f"{_INSTANCE} drops {SHARE} of the spans.",
     f"{SHARE} of the spans that {_INSTANCE} received over the last 5 minutes are counted nowhere, filters apart, "
-    f"threshold {number(DROPPED_RATIO.for_all, (), 'humanizePercentage')}; it takes {_SPANS} spans/s.",
+    f"threshold {DROPPED_RATIO.share}; it takes {_SPANS} spans/s.",
 )
 _DROPPING_RUNBOOK = Runbook(
     "Spans end outside time.slack: they come too late, or from the future. Rates are too low by that share.",
@@ -190,7 +190,7 @@ _LATE = (
 _LATE_TOLD = Told(
     f"{SHARE} of the spans come to {_INSTANCE} more than a minute late.",
     f"{SHARE} of the spans that came to {_INSTANCE} over the last 10 minutes had ended more than a minute before, "
-    f"threshold {number(LATE_RATIO.for_all, (), 'humanizePercentage')}; the median is late by "
+    f"threshold {LATE_RATIO.share}; the median is late by "
     f"{number(_MEDIAN, ('instance',), 'humanizeDuration')}.",
 )
 _LATE_RUNBOOK = Runbook(
@@ -216,7 +216,7 @@ _FUTURE = (
 _FUTURE_TOLD = Told(
     f"{SHARE} of the spans come to {_INSTANCE} before they end.",
     f"{SHARE} of the spans that came to {_INSTANCE} over the last 10 minutes end in the future by its clock, threshold "
-    f"{number(FUTURE_RATIO.for_all, (), 'humanizePercentage')}: its clock is slow, or those of senders are fast.",
+    f"{FUTURE_RATIO.share}: its clock is slow, or those of senders are fast.",
 )
 _FUTURE_RUNBOOK = Runbook(
     "Clocks disagree. Durations within one machine are right all the same; how long messages waited, time.slack and "

@@ -11,7 +11,7 @@ from span2metrics import names
 from span2metrics.generate import alerting
 from span2metrics.generate.alerting import DAEMON, PAGE, TICKET, Links, Told
 from span2metrics.generate.daemon import JOB, RECEIVED, rate, share
-from span2metrics.generate.promql import SECONDS, SHARE, VALUE, label, number
+from span2metrics.generate.promql import COUNT, SECONDS, SHARE, WHOLE, label, number
 from span2metrics.generate.rule import Alert, Runbook
 from span2metrics.generate.thresholds import (
     CERTIFICATE_DAYS,
@@ -57,8 +57,8 @@ def _alert(name: str, expr: str, lasting: str, severity: str, told: Told, runboo
     return alerting.alert(name, expr, lasting, severity, told, runbook, links, DAEMON, variables=_BOARD)
 
 
-_SETS = number(names.LABEL_SETS.name + _OF, ("instance",))
-_MOST = number(names.SERIES_LIMIT.name + _OF, ("instance",))
+_SETS = number(names.LABEL_SETS.name + _OF, ("instance",), WHOLE)
+_MOST = number(names.SERIES_LIMIT.name + _OF, ("instance",), WHOLE)
 _REACHED = f"""\
 sum by (job, instance, service_name, limit) (rate({_OVERFLOWED}[5m]))
 / on (job, instance) group_left ()
@@ -67,9 +67,9 @@ sum by (job, instance, service_name, limit) (rate({_OVERFLOWED}[5m]))
 _REACHED_TOLD = Told(
     f"{_SERVICE} has met limits.{label('limit')} in {_INSTANCE}.",
     f"{SHARE} of the spans that {_INSTANCE} received over the last 5 minutes are {_SERVICE}'s and beyond "
-    f"{label('limit')}, threshold {number(OVERFLOW_RATIO.for_all, (), 'humanizePercentage')}. They count in a series "
+    f"{label('limit')}, threshold {OVERFLOW_RATIO.share}. They count in a series "
     f"of many: totals are exact, details are missing. {_SETS} label sets of {_MOST}, "
-    f"{number(names.SERVICES.name + _OF, ('instance',))} services.",
+    f"{number(names.SERVICES.name + _OF, ('instance',), WHOLE)} services.",
 )
 _REACHED_RUNBOOK = Runbook(
     "A service has more label sets, or there are more services, edges or values, than a limit allows. Alerts by "
@@ -90,7 +90,7 @@ _NEAR = f"{names.LABEL_SETS.name}\n/ ({names.SERIES_LIMIT.name} > 0)\n> {SERIES_
 _NEAR_TOLD = Told(
     f"{_INSTANCE} has {SHARE} of the series that it may have.",
     f"{_INSTANCE} has {_SETS} label sets of limits.series {_MOST}: {SHARE}, threshold "
-    f"{number(SERIES_FILL.for_all, (), 'humanizePercentage')}. Beyond, new ones count in overflow series.",
+    f"{SERIES_FILL.share}. Beyond, new ones count in overflow series.",
 )
 _NEAR_RUNBOOK = Runbook(
     "New label sets will soon find no room. Nothing is missing yet.",
@@ -117,7 +117,7 @@ _WORST = f"topk(1, sum by (service, side) (rate({_UNPAIRED}{_OF}[15m])))"
 _LONELY_TOLD = Told(
     f"{SHARE} of the graph's spans in {_INSTANCE} find no partner.",
     f"{SHARE} of the spans of the service graph in {_INSTANCE} made no edge over the last 15 minutes, threshold "
-    f"{number(UNPAIRED_RATIO.for_all, (), 'humanizePercentage')}. Most are of "
+    f"{UNPAIRED_RATIO.share}. Most are of "
     f"{{{{ with printf `{_WORST}` $labels.instance | query }}}}{{{{ with first . }}}}{{{{ .Labels.service }}}} "
     f"({{{{ .Labels.side }}}}, {{{{ .Value | humanize }}}}/s){{{{ end }}}}{{{{ else }}}}unknown{{{{ end }}}}. "
     f"Edges are missing, and alerts on dependencies see less than there is.",
@@ -144,7 +144,7 @@ _SLOW = (
 _SLOW_TOLD = Told(
     f"Pages of {_INSTANCE} take {SECONDS}.",
     f"The slowest 5 % of the scrapes of {_INSTANCE} took {SECONDS} or more over the last 10 minutes, threshold "
-    f"{number(RENDER_SECONDS.for_all, (), 'humanizeDuration')}; it has "
+    f"{RENDER_SECONDS.duration}; it has "
     f"{_SETS} label sets and takes {number(RECEIVED + _OF, ('instance',))} spans/s.",
 )
 _SLOW_RUNBOOK = Runbook(
@@ -167,7 +167,7 @@ _SCRAPES = f"{share(_UNSCRAPED, _SCRAPED)} > {SCRAPE_RATIO.scalar}"
 _SCRAPES_TOLD = Told(
     f"{SHARE} of the scrapes of {_INSTANCE} fail.",
     f"{SHARE} of the scrapes of {_INSTANCE} over the last 10 minutes were refused, cut or failed, threshold "
-    f"{number(SCRAPE_RATIO.for_all, (), 'humanizePercentage')}; scrapers, Prometheus perhaps among them, have gaps.",
+    f"{SCRAPE_RATIO.share}; scrapers, Prometheus perhaps among them, have gaps.",
 )
 _SCRAPES_RUNBOOK = Runbook(
     "Somebody asks for pages and does not get them whole: too many at once, a reader that is too slow, a page that "
@@ -206,7 +206,7 @@ _RELOAD_RUNBOOK = Runbook(
 _ERRORS = f"sum by (job, instance) (increase({_POLICY}[15m])) > 0"
 _ERRORS_TOLD = Told(
     f"{_INSTANCE} could not name series: a bug.",
-    f"{VALUE} new series of {_INSTANCE} could not be named in the last 15 minutes; their spans count in overflow "
+    f"{COUNT} new series of {_INSTANCE} could not be named in the last 15 minutes; their spans count in overflow "
     "series.",
 )
 _ERRORS_RUNBOOK = Runbook(
@@ -232,7 +232,7 @@ def _expiry(days: Threshold) -> str:
 _EXPIRY = Told(
     f"A certificate of {_INSTANCE} ends in {SECONDS}.",
     f"The certificate that {_INSTANCE} shows ends in {SECONDS}; told below "
-    f"{number(_DAYS.for_all, ())} days, and woken for below {number(_LAST.for_all, ())}. Then no client can send "
+    f"{_DAYS.number} days, and woken for below {_LAST.number}. Then no client can send "
     "spans.",
 )
 _EXPIRY_RUNBOOK = Runbook(
@@ -250,9 +250,9 @@ _EXPIRY_RUNBOOK = Runbook(
 
 _LAG = f"{LAG}\n> {KAFKA_LAG.scalar}\nand deriv({LAG}[10m]) >= 0"
 _LAG_TOLD = Told(
-    f"{_INSTANCE} is {VALUE} messages behind on {label('topic')}.",
-    f"{_INSTANCE} is {VALUE} messages behind on partition {label('partition')} of {label('topic')} and does not catch "
-    f"up, threshold {number(KAFKA_LAG.for_all, ())}; it takes {number(RECEIVED + _OF, ('instance',))} spans/s.",
+    f"{_INSTANCE} is {COUNT} messages behind on {label('topic')}.",
+    f"{_INSTANCE} is {COUNT} messages behind on partition {label('partition')} of {label('topic')} and does not catch "
+    f"up, threshold {KAFKA_LAG.number}; it takes {number(RECEIVED + _OF, ('instance',))} spans/s.",
 )
 _LAG_RUNBOOK = Runbook(
     "Spans come through Kafka faster than they are read. Numbers are late, and what passes retention is lost.",

@@ -55,7 +55,7 @@ def explanations(links: Links) -> Iterator[Alert]:
             f"{_SERVICE}: its {trouble.name} is that of {_CAUSE}.",
             f"{_SERVICE} is beyond a threshold because of {_CAUSE}, which has an alert of its own: {muted} of "
             f"{_SERVICE} is muted. Its dependencies have at least "
-            f"{number(CAUSE_SHARE.for_all, (), 'humanizePercentage')} of it.",
+            f"{CAUSE_SHARE.share} of it.",
         )
         yield alerting.alert(
             name, _explained(trouble, causes), "", NOBODY, told, _explained_runbook(trouble, muted), links, GRAPH,
@@ -131,7 +131,7 @@ and on (client, server) edge:requests:rate5m * {FIVE_S} >= {RETRY_EVENTS.scalar}
 _RETRIES = Told(
     f"{_CLIENT} asks {_SERVER} {VALUE} times per request.",
     f"{_CLIENT} makes {VALUE} requests to {_SERVER} for each one that it answers; usual are "
-    f"{number(graph.USUAL_AMPLIFICATION + _EDGE, _ENDS)}, told beyond {number(RETRY_FACTOR.for_all, ())} times that. "
+    f"{number(graph.USUAL_AMPLIFICATION + _EDGE, _ENDS)}, told beyond {RETRY_FACTOR.number} times that. "
     f"{_RATE} requests/s, of which "
     f"{number('edge:requests_failed:ratio_rate5m' + _EDGE, _ENDS, 'humanizePercentage')} fail.",
 )

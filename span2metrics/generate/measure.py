@@ -83,13 +83,18 @@ def _of(recording: str) -> str:
 
 
 _BOTH = (MEASURE, SERVICE)
+#: The measure's own labels, of which each measure has others.
+_OWN_LABELS = (
+    "{{ range $name, $value := $labels }}"
+    f'{{{{ if not (or (eq $name "__name__") (eq $name "{MEASURE}") (eq $name "{SERVICE}")) }}}}'
+    ", {{ $name }}={{ $value }}{{ end }}{{ end }}"
+)
 _TOLD = Told(
     f"{_MEASURE}: {VALUE} a minute fail in {_SERVICE}.",
-    f"{VALUE} of {_MEASURE} a minute are in failed spans of {_SERVICE} "
-    "({{ range $name, $value := $labels }} {{ $name }}={{ $value }}{{ end }} ) over the last 5 minutes. With all its "
-    f"labels together {number(_of(_FAILED), _BOTH)} of {number(_of(_AMOUNT), _BOTH)} a minute fail; usual are "
-    f"{number(_of(_USUAL), _BOTH)}, told beyond {number(AMOUNT_FACTOR.for_all, ())} times that and "
-    f"{number(AMOUNT_RATIO.for_all, (), 'humanizePercentage')} of the amount.",
+    f"{VALUE} of {_MEASURE} a minute are in failed spans of {_SERVICE}{_OWN_LABELS}, over the last 5 minutes. In "
+    f"all of {_SERVICE} {number(_of(_FAILED), _BOTH)} of {number(_of(_AMOUNT), _BOTH)} a minute fail; usual are "
+    f"{number(_of(_USUAL), _BOTH)}, told beyond {AMOUNT_FACTOR.number} times that and "
+    f"{AMOUNT_RATIO.share} of the amount.",
 )
 _RUNBOOK = Runbook(
     "Business is lost: the amounts in failed spans are several times the usual, and a felt share of all.",

@@ -68,13 +68,17 @@ def renamed(expr: str, new: str, old: str) -> str:
     return f'label_replace({expr}, "{new}", "$1", "{old}", "(.+)")'
 
 
-def number(query: str, labels: Sequence[str], form: str = "humanize") -> str:
+#: How numbers are shown: a whole one as such, others with two decimals; `humanize` would say 100m for 0.1.
+WHOLE, TWO_PLACES = "printf `%.0f`", "printf `%.2f`"
+
+
+def number(query: str, labels: Sequence[str], form: str = TWO_PLACES) -> str:
     """For an alert's text: what a query answers now, `%q` in it standing for the alert's `labels` in turn."""
     asked = f"printf `{query}` {' '.join(f'$labels.{label}' for label in labels)}" if labels else f"`{query}`"
     return f"{{{{ with {asked} | query }}}}{{{{ . | first | value | {form} }}}}{{{{ else }}}}unknown{{{{ end }}}}"
 
 
-VALUE = "{{ $value | humanize }}"
+VALUE, COUNT = (f"{{{{ $value | {form} }}}}" for form in (TWO_PLACES, WHOLE))
 SHARE = "{{ $value | humanizePercentage }}"
 SECONDS = "{{ $value | humanizeDuration }}"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from span2metrics import names
+from span2metrics.generate.promql import number
 from span2metrics.generate.rule import Group, Recording, RuleFile
 
 PREFIX = "span2metrics:threshold:"
@@ -34,6 +35,21 @@ class Threshold:
     def for_all(self) -> str:
         """The series without those of services' own."""
         return f'{self.series}{{{names.SERVICE_NAME}=""}}'
+
+    @property
+    def number(self) -> str:
+        """The number for all in an alert's text: plain …"""
+        return number(self.for_all, (), "humanize")
+
+    @property
+    def share(self) -> str:
+        """… as a share …"""
+        return number(self.for_all, (), "humanizePercentage")
+
+    @property
+    def duration(self) -> str:
+        """… of seconds."""
+        return number(self.for_all, (), "humanizeDuration")
 
     @property
     def scalar(self) -> str:
