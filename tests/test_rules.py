@@ -250,7 +250,7 @@ def test_numbers_in_the_texts_of_alerts_are_asked_of_what_is_recorded_or_shown(
     files = rule_files(settings, LINKS)
     recorded = {rule.record for rule in rules(files) if isinstance(rule, Recording)}
     texts = [alert.annotations["description"] for alert in runbooks.alerts(files).values()]
-    asked = [query.replace("%q", '"x"') for each in texts for query in re.findall(r"`([^`]*)`", each)]
+    asked = [query.replace("%q", '"x"') for each in texts for query in re.findall(r"with (?:printf )?`([^`]*)`", each)]
     metrics = {selector.metric for query in asked for selector in promql.read(query).selectors}
     assert len(metrics) > 30
     assert metrics - recorded - set(shown) - set(declared()) == set()
