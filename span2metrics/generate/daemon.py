@@ -42,7 +42,6 @@ def recordings() -> Group:
     steady = (
         f'min(time() - process_start_time_seconds{{job="{JOB}"}}) > {SETTLED_S}\n'
         f'and min(min_over_time(up{{job="{JOB}"}}[{SETTLED_S // 60}m])) == 1\n'
-        f'and max(up{{job="{JOB}"}} offset {SETTLED_S // 60}m) == 1\n'
         f"and sum({RECEIVED}) > 0"
     )
     return Group(
