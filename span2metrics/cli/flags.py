@@ -143,7 +143,11 @@ def _healthcheck(parser: argparse.ArgumentParser) -> None:
 
 def _demo(parser: argparse.ArgumentParser) -> None:
     demo = parser.add_argument_group("the company")
-    demo.add_argument("--incident", choices=("none", "cycle"), help="what goes wrong (cycle: every five minutes)")
+    demo.add_argument(
+        "--incident",
+        choices=("none", "cycle", "outage"),
+        help="what goes wrong (cycle: every five minutes; outage: once, for ten)",
+    )
     demo.add_argument("--rate", type=_rate, metavar="N", help="traces a second (20)")
     demo.add_argument("--seed", type=int, metavar="N", help="same seed, same traces (1)")
     demo.add_argument("--duration", metavar="DURATION", help="stop after this long (never)")
