@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import hypothesis.strategies as st
@@ -14,6 +14,7 @@ from span2metrics import names
 from span2metrics.engine.core import Engine
 from span2metrics.engine.naming import NameRule
 from span2metrics.engine.plan import Dimension, Format, Now, Plan, Source
+from span2metrics.engine.value_limits import ValueLimits
 from span2metrics.engine.where import Filters, Texts, Where
 from tests.oracle import Oracle
 from tests.payloads import ERROR, NOW, OK, SERVER, UNSET, Placed, request
@@ -221,6 +222,29 @@ def test_a_value_too_many_is_other_and_none_is_lost() -> None:
         'tier="__other__"': 3,
     }
     assert engine.stats().overflowed == {("shop", names.LIMIT_VALUES): 3}
+
+
+def test_room_for_a_value_is_asked_for_once_until_a_value_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each span of a known key would pay for it otherwise."""
+    asked = []
+    has_room = ValueLimits.has_room
+
+    def counted(self: ValueLimits, labels: Iterable[str]) -> bool:
+        asked.append(tuple(labels))
+        return has_room(self, asked[-1])
+
+    monkeypatch.setattr(ValueLimits, "has_room", counted)
+    both = Both(replace(BARE, dimensions=(replace(TIERS, max_values=1),)))
+    both.send([Placed(attributes={"tier": tier}) for tier in "ab"])
+    for _ in range(3):
+        both.send([Placed(attributes={"tier": "b"})] * 50)
+    both.wait(5)
+    both.send([Placed(name="born meanwhile"), Placed(attributes={"tier": "b"})])
+    assert asked == [("tier",)]
+    both.wait(6)
+    both.send([Placed(attributes={"tier": "b"})])
+    both.check()
+    assert 'tier="b"' in str(calls(both.engine, both.now))
 
 
 # --- expiry -----------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ cdef class Births:
     cdef size_t most                # … which are these; 0: none
     cdef size_t most_of_service
     cdef size_t outside
+    cdef uint64_t values_left       # how often, and one more, a value of those of `max_values` has left
     cdef bint any_gone              # series have ended: keys may be strangers
     cdef uint64_t now               # milliseconds, monotonic
     cdef uint64_t births
@@ -33,6 +34,7 @@ cdef class Births:
     def __cinit__(self, policy, plan, SeriesTable calls, SeriesTable durations, Services services, Notes notes):
         self.policy, self.services, self.notes = policy, services, notes
         self.filters = policy.filters
+        self.values_left = 1
         self.calls, self.durations = calls, durations
         self.calls_expiry = Expiry(calls, plan.expire_after_ns)
         self.durations_expiry = Expiry(durations, plan.expire_after_ns if durations is not calls else 0)
@@ -69,9 +71,19 @@ cdef class Births:
 
     cdef bint may_ask(self, Target* target):
         """Is there room where there was none?"""
-        if target.notes & CAPPED and self.policy.values.has_room(self.notes.note(target.notes).capped):
+        if target.notes & CAPPED and self.has_room_for_values(target.notes & NOTE):
             return True
         return target.notes & LIMITED and self.has_room(self.services.owner(self.calls.at(target.calls)))
+
+    cdef inline bint has_room_for_values(self, uint32_t note) except -1:
+        """Is there room for a value of a note's labels?  Where there was none, there is none until a value leaves."""
+        return self.notes.asked[note] != self.values_left and self.ask_for_values(note)
+
+    cdef bint ask_for_values(self, uint32_t note) except -1:
+        if self.policy.values.has_room(self.notes.note(note).capped):
+            return True
+        self.notes.asked[note] = self.values_left
+        return False
 
     cdef inline bint has_room(self, Service service):
         if self.most and self.sets >= self.most:
@@ -136,7 +148,7 @@ cdef class Births:
         target.notes = self.notes.of_limits(tuple(limits), capped) | flags
         target.stamp = self.stamp_of(target)
         if self.policy.values.caps:
-            self.policy.values.settle()
+            self.values_left += self.policy.values.settle()
         return 0
 
     cdef object why_not(self, Service service):
@@ -201,7 +213,7 @@ cdef class Births:
     cdef int release_values(self, Series* series) except -1:
         """A series has the values of its labels no more."""
         if self.policy.values.caps and not series.text.owner & OUTSIDE:
-            self.policy.values.release((<char*>(series.text + 1))[:series.size])
+            self.values_left += self.policy.values.release((<char*>(series.text + 1))[:series.size])
         return 0
 
     cdef inline void count(self, Service service, int sets) noexcept:

@@ -12,6 +12,7 @@ cdef enum:
 cdef class Notes:
     cdef list notes                 # Note, by number; 0 says nothing
     cdef dict numbers
+    cdef uint64_t* asked            # by number: see `Births.has_room_for_values`; 0: never
     cdef dict limited               # (limits, capped) → number
     cdef dict truncated             # label → values cut
     cdef dict redacted              # label → values of which something was hidden
@@ -25,6 +26,9 @@ cdef class Notes:
         self.templated, self.limited = [0] * (ALL_TEMPLATES + 1), {}
         self.truncated, self.redacted = dict.fromkeys(labels, 0), dict.fromkeys(labels, 0)
 
+    def __dealloc__(self):
+        PyMem_RawFree(self.asked)
+
     cdef inline object note(self, uint32_t number):
         return self.notes[number & NOTE]
 
@@ -34,6 +38,8 @@ cdef class Notes:
             if len(self.notes) >= MOST_NOTES and (note.marked is not None or note.templates):
                 return self.of_limits(note.limits, note.capped)
             number = self.numbers[note] = len(self.notes)
+            self.asked = <uint64_t*>reallocated(self.asked, (len(self.notes) + 1) * sizeof(uint64_t))
+            self.asked[len(self.notes)] = 0
             self.notes.append(note)
         return number
 
