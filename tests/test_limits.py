@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import hypothesis.strategies as st
@@ -14,7 +14,6 @@ from span2metrics import names
 from span2metrics.engine.core import Engine
 from span2metrics.engine.naming import NameRule
 from span2metrics.engine.plan import Dimension, Format, Now, Plan, Source
-from span2metrics.engine.value_limits import ValueLimits
 from span2metrics.engine.where import Filters, Texts, Where
 from tests.oracle import Oracle
 from tests.payloads import ERROR, NOW, OK, SERVER, UNSET, Placed, request
@@ -224,29 +223,6 @@ def test_a_value_too_many_is_other_and_none_is_lost() -> None:
     assert engine.stats().overflowed == {("shop", names.LIMIT_VALUES): 3}
 
 
-def test_room_for_a_value_is_asked_for_once_until_a_value_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each span of a known key would pay for it otherwise."""
-    asked = []
-    has_room = ValueLimits.has_room
-
-    def counted(self: ValueLimits, labels: Iterable[str]) -> bool:
-        asked.append(tuple(labels))
-        return has_room(self, asked[-1])
-
-    monkeypatch.setattr(ValueLimits, "has_room", counted)
-    both = Both(replace(BARE, dimensions=(replace(TIERS, max_values=1),)))
-    both.send([Placed(attributes={"tier": tier}) for tier in "ab"])
-    for _ in range(3):
-        both.send([Placed(attributes={"tier": "b"})] * 50)
-    both.wait(5)
-    both.send([Placed(name="born meanwhile"), Placed(attributes={"tier": "b"})])
-    assert asked == [("tier",)]
-    both.wait(6)
-    both.send([Placed(attributes={"tier": "b"})])
-    both.check()
-    assert 'tier="b"' in str(calls(both.engine, both.now))
-
-
 # --- expiry -----------------------------------------------------------------------------------------------------------
 
 
@@ -344,20 +320,6 @@ def test_what_is_done_to_values_is_remembered_of_so_many_sets_of_labels_and_no_s
     assert stats.overflowed == {("shop", names.LIMIT_SERVICE_SERIES): len(sets) - 1}
     told = sum(stats.truncated.values())
     assert sum(map(len, sets[:16_000])) < told < sum(map(len, sets))
-
-
-def test_a_service_that_left_is_not_asked_for_where_no_label_tells_services() -> None:
-    """Series of two services are one then: what a service had made lives on with another's."""
-    plan = replace(BARE, exclude=frozenset({"service_name"}), most_series=1)
-    engine = Engine(plan)
-    for service, status in (("C", UNSET), ("A", ERROR), ("B", UNSET)):
-        engine.consume(request([Placed(service=service, name=service, status=status)]), NOW)
-    for seconds in range(1, 40):
-        engine.consume(request([Placed(service="C", name="C"), Placed(service="B", name="B")]), later(seconds))
-        while engine.expire(later(seconds)):
-            pass
-    engine.consume(request([Placed(service="B", name="b2", status=ERROR)]), later(41))
-    assert engine.stats().aggregated == 3 + 2 * 39 + 1
 
 
 def test_values_of_errors_that_come_before_successes_leave_with_them() -> None:

@@ -20,6 +20,7 @@ cdef class Births:
     cdef Expiry calls_expiry
     cdef Expiry durations_expiry
     cdef bint filters
+    cdef bint shared                # labels do not tell services: a series may be of several
     cdef size_t sets                # label sets that count against the limits …
     cdef size_t most                # … which are these; 0: none
     cdef size_t most_of_service
@@ -34,6 +35,7 @@ cdef class Births:
     def __cinit__(self, policy, plan, SeriesTable calls, SeriesTable durations, Services services, Notes notes):
         self.policy, self.services, self.notes = policy, services, notes
         self.filters = policy.filters
+        self.shared = names.SERVICE_NAME in plan.exclude
         self.values_left = 1
         self.calls, self.durations = calls, durations
         self.calls_expiry = Expiry(calls, plan.expire_after_ns)
@@ -49,31 +51,35 @@ cdef class Births:
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
-    cdef inline Entry* known(self, Keys keys, const uint8_t* key, size_t size, bint* aged) except? NULL:
-        """A key's entry, if it is known and its series are still its own."""
+    cdef inline Entry* known(self, Keys keys, context, const uint8_t* key, size_t size, bint* aged) except? NULL:
+        """A key's entry, if it is known and its series are still its own.  `context`: the key's."""
         cdef Entry* entry = keys.find(key, <uint32_t>size, aged)
-        if entry is not NULL and not self.holds(&entry.target):
+        if entry is not NULL and not self.holds(&entry.target, context):
             aged[0] = False
             return NULL
         return entry
 
-    cdef inline bint holds(self, Target* target):
+    cdef inline bint holds(self, Target* target, context):
         """Are a known key's series still those that it was given, and would it be given them again?"""
         if target.calls == NO_SERIES:                   # it is filtered
             return True
         if not self.any_gone and not target.notes & (LIMITED | CAPPED):
             return True
-        return self.stamp_of(target) == target.stamp and not self.may_ask(target)
+        return self.stamp_of(target) == target.stamp and not self.may_ask(target, context)
 
     cdef inline uint16_t stamp_of(self, Target* target) noexcept:
         cdef uint16_t stamp = self.calls.at(target.calls).stamp
         return stamp if self.durations is self.calls else stamp + self.durations.at(target.durations).stamp
 
-    cdef bint may_ask(self, Target* target):
+    cdef bint may_ask(self, Target* target, context):
         """Is there room where there was none?"""
         if target.notes & CAPPED and self.has_room_for_values(target.notes & NOTE):
             return True
-        return target.notes & LIMITED and self.has_room(self.services.owner(self.calls.at(target.calls)))
+        if not target.notes & LIMITED:
+            return False
+        if self.shared:
+            return self.has_room(<Service>context.room)
+        return self.has_room(self.services.owner(self.calls.at(target.calls)))
 
     cdef inline bint has_room_for_values(self, uint32_t note) except -1:
         """Is there room for a value of a note's labels?  Where there was none, there is none until a value leaves."""

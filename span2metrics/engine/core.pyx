@@ -24,6 +24,7 @@ One extension module in a few files, each textually included below and each one 
     queues      rings of words, first in, first out
     halves      those that wait for their partner
     rows        what the walk makes of spans
+    senders     whose they are, where labels do not tell
     arrivals    halves of edges that are not kept yet
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
@@ -103,6 +104,7 @@ include "sides.pyx"
 include "queues.pyx"
 include "halves.pyx"
 include "rows.pyx"
+include "senders.pyx"
 include "arrivals.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
@@ -251,7 +253,7 @@ cdef class Engine:
             if row.excess:
                 self.weigh(target, row)
             if target.notes:
-                self.notes.take(target.notes, self.services.owner(series))
+                self.notes.take(target.notes, walk.senders.of(row - walk.rows, series, self.calls.now))
             row += 1
         self.filtered += filtered
         self.aggregated += walk.count - filtered

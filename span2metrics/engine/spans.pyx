@@ -14,6 +14,7 @@ cdef class Walk:
     cdef Targets targets    # None: nobody asks for them
     cdef Keys keys
     cdef Births births
+    cdef Senders senders
     cdef object policy
     cdef Weights weights
     cdef Times times
@@ -40,6 +41,7 @@ cdef class Walk:
     def __cinit__(self, Contexts contexts, Targets targets, Keys keys, Births births, policy, plan):
         self.contexts, self.targets, self.keys, self.births = contexts, targets, keys, births
         self.policy = policy
+        self.senders = Senders(contexts.services, births.shared)
         self.weights = Weights(policy, plan)
         self.times = Times(plan)
         self.filters = policy.filters
@@ -86,6 +88,7 @@ cdef class Walk:
         if self.misses:
             self.misses, self.by_raw = [], {}
         self.normal.empty()
+        self.senders.empty()
         if self.targets is not None:
             self.targets.forget()
         return self.contexts.forget()
@@ -166,6 +169,7 @@ cdef class Walk:
         number = context.number
         if self.graph is not None:
             self.graph.leave()
+        self.senders.enter(self.count, context)
         self.unknown = not context.known
         while c.at < c.end:
             read_tag(&c, &tag)
@@ -283,7 +287,9 @@ cdef class Walk:
         kind = kind if self.reads_kind else 0
         status = status if self.reads_status else 0
         self.make_key(number << 8 | kind << 4 | status, &span.name)
-        row.entry = self.births.known(self.keys, self.key, self.key_size, &aged) if self.key_kept else NULL
+        row.entry = NULL
+        if self.key_kept:
+            row.entry = self.births.known(self.keys, context, self.key, self.key_size, &aged)
         if row.entry is NULL:
             self.normalise(row, span, context, kind, status, &aged)
         row.aged = aged
@@ -332,7 +338,7 @@ cdef class Walk:
         """The row's raw key, in `key`, is not known: its normalised one may be; else it is a miss."""
         self.normal.size = 0
         if self.key_kept and not context.marked:
-            row.entry = self.normal.entry_of(span.name, self.reader, self.key, self.key_size, aged)
+            row.entry = self.normal.entry_of(span.name, context, self.reader, self.key, self.key_size, aged)
         if row.entry is NULL:
             row.miss = self.missed(span, context, kind, status)
         return 0
