@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from span2metrics.engine.plan import Dimension, Now, Source
+from span2metrics.engine.plan import Now, Source
 from tests.oracle_cards import OPEN, Hiding
 from tests.oracle_page import Exemplar
 from tests.twins import BrokenError, parse, parse_value
@@ -146,10 +146,6 @@ class Place:
         else:
             value = self.value(key, source)
         return "" if value is None else value_text(value, faults, self._hiding)
-
-    def dimension(self, dimension: Dimension, faults: set[str]) -> str:
-        lookups = ((key, source) for key in dimension.attributes for source in dimension.sources)
-        return next(filter(None, (self.text(*lookup, faults) for lookup in lookups)), dimension.default)
 
 
 def places_of(request: Any, hiding: Hiding = OPEN) -> Iterator[Place]:

@@ -151,8 +151,8 @@ cdef class Engine:
     cdef uint64_t policy_errors
 
     def __init__(self, plan):
-        self.policy = Policy(plan)
         privacy = Privacy(plan.privacy)
+        self.policy = Policy(plan, privacy.redaction and privacy.redaction.of)
         self.services = Services(plan.most_services)
         self.contexts = Contexts(self.policy, plan, self.services, privacy)
         self.targets = Targets(plan, privacy) if plan.target_info else None

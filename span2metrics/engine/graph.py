@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from span2metrics import names
 from span2metrics.engine.plan import Graph, Source
-from span2metrics.engine.policy import Context, Policy, pair
+from span2metrics.engine.policy import Context, Policy, looked_up, pair
 from span2metrics.engine.text import cut
 
 PEER_SERVICE = "peer.service"
@@ -93,8 +93,8 @@ class GraphPolicy:
         found = (values, context.resource, context.scope)
         texts = []
         for (dimension, places), rewriter in zip(self._dimensions, self._rewriters, strict=True):
-            text = next((text for at, position in places if (text := found[at][position])), "")
-            texts.append((rewriter(text) if rewriter else text) if text else dimension.default)
+            text, place, _ = looked_up(places, rewriter, found)
+            texts.append(text if place else dimension.default)
         return tuple(texts)
 
     def _database(self, values: Sequence[str]) -> str:
