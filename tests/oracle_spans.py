@@ -124,9 +124,9 @@ class Place:
         own: set[str] = set()
         return self.shown(self.raw(key, source, own), own, faults)
 
-    def host(self, key: str, host_of: Callable[[str], str]) -> str:
+    def host(self, key: str, host_of: Callable[[str], str], faults: set[str]) -> str:
         """The host of a URL, of which alone is looked at what is to be hidden."""
-        return self.shown(host_of(self.raw(key, Source.SPAN, set())), set(), set())
+        return self.shown(host_of(self.raw(key, Source.SPAN, set())), set(), faults)
 
     def shown(self, text: str, own: set[str], faults: set[str]) -> str:
         """The text as labels show it; `own` faults were found in making it."""

@@ -78,7 +78,7 @@ from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Action, Escaping, Format
-from span2metrics.engine.policy import CUT, NO_NOTE, REPLACED, Context, Note, Policy, pair, quoted
+from span2metrics.engine.policy import CUT, NO_NOTE, REPLACED, Context, Note, Policy, marked_of, pair, quoted
 from span2metrics.engine.redaction import Redaction
 from span2metrics.engine.stats import LATENESS_BOUNDS_NS, LabelSet, Lateness, Outcome, Stats
 from span2metrics.engine.text import ELLIPSIS, base64_text, bound_text, cut, double_text
@@ -99,7 +99,6 @@ include "series.pyx"
 include "expiry.pyx"
 include "services.pyx"
 include "contexts.pyx"
-include "targets.pyx"
 include "sides.pyx"
 include "queues.pyx"
 include "halves.pyx"
@@ -110,6 +109,7 @@ include "graph_rows.pyx"
 include "weights.pyx"
 include "templates.pyx"
 include "notes.pyx"
+include "targets.pyx"
 include "births.pyx"
 include "listing.pyx"
 include "times.pyx"
@@ -155,20 +155,21 @@ cdef class Engine:
         self.policy = Policy(plan, privacy.redaction and privacy.redaction.of)
         self.services = Services(plan.most_services)
         self.contexts = Contexts(self.policy, plan, self.services, privacy)
-        self.targets = Targets(plan, privacy) if plan.target_info else None
         self.keys = Keys(plan.raw_key_bytes)
         natives = Natives(plan, units(plan) if plan.histograms.native else ())
         self.calls = SeriesTable(plan, natives)
         self.calls.with_sizes = any([view.shows == names.SIZE for view in views(plan)])
         self.durations = SeriesTable(plan, natives) if self.policy.split else self.calls
         self.notes = Notes(self.policy.labels)
+        self.targets = Targets(plan, privacy, self.notes) if plan.target_info else None
         self.births = Births(self.policy, plan, self.calls, self.durations, self.services, self.notes)
         self.walk = Walk(self.contexts, self.targets, self.keys, self.births, self.policy, plan)
         self.page = Page(plan, self.policy.statuses, TargetPage(plan, self.targets))
         self.add_views(plan)
         self.message_page = MessagePage(self.page, natives)
         if plan.graph is not None:
-            self.graph = Graph(GraphPolicy(plan.graph, self.policy, plan.label_value_length), plan, privacy)
+            graph = GraphPolicy(plan.graph, self.policy, plan.label_value_length)
+            self.graph = Graph(graph, plan, privacy, self.notes)
             self.graph.edges.add_views(self.page, plan.graph)
             self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars

@@ -26,6 +26,13 @@ cdef class Notes:
         self.templated, self.limited = [0] * (ALL_TEMPLATES + 1), {}
         self.truncated, self.redacted = dict.fromkeys(labels, 0), dict.fromkeys(labels, 0)
 
+    cdef int tell(self, labels) except -1:
+        """What is done to these is counted too."""
+        for label in labels:
+            self.truncated.setdefault(label, 0)
+            self.redacted.setdefault(label, 0)
+        return 0
+
     def __dealloc__(self):
         PyMem_RawFree(self.asked)
 
@@ -70,16 +77,20 @@ cdef class Notes:
             self.of_templates[templates] = self.number(NO_NOTE._replace(templates=templates))
         return self.of_templates[templates] | number
 
+    cdef int mark(self, marked, size_t spans) except -1:
+        was_cut, redacted, replaced = marked
+        for label in was_cut:
+            self.truncated[label] += spans
+        for label in redacted:
+            self.redacted[label] += spans
+        self.invalid_utf8 += spans if replaced else 0
+        return 0
+
     cdef int take(self, uint32_t number, Service service) except -1:
-        """One span."""
+        """One span; or a request of an edge, which has no limits and no service here."""
         marked, limits, _, templates = self.note(number)
         if marked is not None:
-            was_cut, redacted, replaced = marked
-            for label in was_cut:
-                self.truncated[label] += 1
-            for label in redacted:
-                self.redacted[label] += 1
-            self.invalid_utf8 += replaced
+            self.mark(marked, 1)
         if limits and service.overflowed is None:
             service.overflowed = {}
         if templates:

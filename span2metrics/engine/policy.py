@@ -10,7 +10,7 @@ Rules: semantics §1.1 (labels, `errors_zero`), §1.3 (dimensions, filters, `exc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -282,19 +282,17 @@ class Policy:
         shown = {label: mark for label, mark in found.items() if label not in self._exclude}
         for label in (*self._calls, *self._durations):
             shown[label.name] = shown.get(label.name, 0) | self._mark(label, context, values, marks)
-        was_cut, redacted = (tuple(name for name, m in shown.items() if m & mark) for mark in (CUT, REDACTED))
-        replaced = any(mark & REPLACED for mark in shown.values())
-        return (was_cut, redacted, replaced) if was_cut or redacted or replaced else None
+        return marked_of(shown, replaced=any(mark & REPLACED for mark in shown.values()))
 
     def _mark(self, label: Label, context: Context, values: Sequence[str], marks: Sequence[int]) -> int:
-        marked = (marks, context.resource_marks, context.scope_marks)
         found = looked_up(label.places, label.rewriter, (values, context.resource, context.scope))
-        mark = found.mark
-        for place in label.places:
-            if place == found.place:
-                return mark | marked[place.list][place.position]
-            mark |= marked[place.list][place.position] & REDACTED
-        return mark
+        return mark_of(found, label.places, (marks, context.resource_marks, context.scope_marks))
+
+
+def marked_of(shown: Mapping[str, int], *, replaced: bool = False) -> Marked | None:
+    """What is counted of labels, by their values' marks; None for nothing."""
+    was_cut, redacted = (tuple(name for name, m in shown.items() if m & mark) for mark in (CUT, REDACTED))
+    return (was_cut, redacted, replaced) if was_cut or redacted or replaced else None
 
 
 class Found(NamedTuple):
@@ -318,6 +316,16 @@ def looked_up(places: Iterable[Place], rewriter: Rewriter | None, texts: Sequenc
         elif text:
             return Found(text, place, mark)
     return Found("", None, mark)
+
+
+def mark_of(found: Found, places: Iterable[Place], marks: Sequence[Sequence[int]]) -> int:
+    """What was done to a value that was looked up, and that those before it were hidden whole.  `marks`: by `LISTS`."""
+    mark = found.mark
+    for place in places:
+        if place == found.place:
+            return mark | marks[place.list][place.position]
+        mark |= marks[place.list][place.position] & REDACTED
+    return mark
 
 
 def _texts(

@@ -139,7 +139,7 @@ cdef class Walk:
         cdef uint32_t tag
         cdef Cursor sub
         cdef Cursor resource = first_field(c, self.merged)
-        cdef bint spans = False
+        cdef size_t spans = 0
         context = None
         self.contexts.enter(resource)
         if not self.contexts.reads_scope:
@@ -148,19 +148,18 @@ cdef class Walk:
             read_tag(&c, &tag)
             if tag == 0x12:
                 read_delimited(&c, &sub)
-                if self.scope_spans(sub, context):
-                    spans = True
+                spans += self.scope_spans(sub, context)
                 if self.contexts.fresh() >= BLOCK:
                     self.full()
             else:
                 skip(&c, tag)
         if self.targets is not None and spans:
-            self.targets.see(resource, self.merged)
+            self.targets.see(resource, spans, self.merged)
         return 0
 
-    cdef bint scope_spans(self, Cursor c, object context) except -1:
-        """Whether there are any."""
-        cdef bint spans = False
+    cdef size_t scope_spans(self, Cursor c, object context) except? 0xFFFFFFFF:
+        """How many there are."""
+        cdef size_t spans = 0
         cdef uint32_t tag
         cdef Cursor sub
         cdef uint64_t number
@@ -176,7 +175,7 @@ cdef class Walk:
             if tag == 0x12:
                 read_delimited(&c, &sub)
                 self.span(sub, context, number)
-                spans = True
+                spans += 1
             else:
                 skip(&c, tag)
         return spans
