@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from span2metrics import names
 from span2metrics.engine.core import Engine
+from span2metrics.engine.plan import Dimension, Graph, Source
 from span2metrics.engine.value_limits import ValueLimits
+from span2metrics.engine.where import Filters, Texts, Where
+from span2metrics.errors import DecodeError
 from tests.payloads import ERROR, NOW, UNSET, Placed, request
-from tests.test_limits import BARE, TIERS, Both, calls, later
+from tests.test_limits import BARE, TIERS, Both, calls, later, page
 
 # --- values ---
 
@@ -84,3 +89,79 @@ def test_room_is_asked_for_by_the_service_of_a_key_where_no_label_tells_services
         'span_name="a",span_kind="SPAN_KIND_SERVER",status_code="STATUS_CODE_UNSET"': 12,
         'span_name="c",span_kind="SPAN_KIND_SERVER",status_code="STATUS_CODE_UNSET"': 2,
     }
+
+
+@pytest.mark.parametrize("way", ["no spans", "filtered", "too old"])
+@pytest.mark.parametrize("scoped", [False, True])
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_service_of_which_no_span_counts_takes_no_room(way: str, scoped: bool, most: int) -> None:
+    lib = Dimension("lib", ("scope.name",), (Source.SCOPE,))
+    noise = Filters(exclude=(Where(name=Texts(equal=("noise",))),))
+    plan = replace(BARE, most_services=most, filters=noise, slack_ns=60 * 10**9, dimensions=(lib,) if scoped else ())
+    engine = Engine(plan)
+    fresh = Placed(start=NOW.wall_ns - 1, end=NOW.wall_ns)
+    span = fresh.but(name="noise") if way == "filtered" else fresh.but(start=1, end=2)
+    nobody = [span.but(service=f"s{i}") for i in range(9)]
+    for _ in range(2):  # the second time they are known
+        for placed in nobody:
+            message = ExportTraceServiceRequest.FromString(request([placed]))
+            if way == "no spans":
+                del message.resource_spans[0].scope_spans[0].spans[:]
+            assert engine.consume(message.SerializeToString(), NOW).aggregated == 0
+            assert engine.stats().services == 0
+    for service in ("a", "b", "a", "s3"):
+        engine.consume(request([fresh.but(service=service)]), NOW)
+    counts = {1: {"a": 2, "__other__": 2}, 2: {"a": 2, "b": 1, "__other__": 1}}[most]
+    assert {labels.split('"')[1]: count for labels, count in calls(engine).items()} == counts
+    assert engine.stats().services == most
+
+
+def test_a_service_is_admitted_once_a_span_of_it_counts() -> None:
+    """Its context is known by then, and was read again by others of its name."""
+    pods = Dimension("pod", ("pod",), (Source.RESOURCE,))
+    noise = Filters(exclude=(Where(name=Texts(equal=("noise",))),))
+    engine = Engine(replace(BARE, most_services=2, filters=noise, resource_labels=(pods,)))
+
+    def send(*sent: tuple[str, str, str]) -> None:
+        spans = [Placed(service=service, name=name, resource={"pod": pod}) for service, name, pod in sent]
+        engine.consume(request(spans), NOW)
+
+    send(("a", "noise", "1"), ("a", "noise", "2"))
+    send(("a", "noise", "1"), ("b", "x", "1"), ("a", "x", "2"))
+    send(("a", "x", "1"), ("c", "noise", "1"), ("c", "x", "1"))
+    shown = {tuple(label.split('"')[1] for label in labels.split(",")[::4]): n for labels, n in calls(engine).items()}
+    assert shown == {("a", "1"): 1, ("a", "2"): 1, ("b", "1"): 1, ("__other__", "1"): 1}
+    assert engine.stats().services == 2
+
+
+def test_a_large_request_keeps_a_place_for_the_service_at_hand() -> None:
+    """Its first block of spans is filtered; its room is not given to those behind it."""
+    noise = Filters(exclude=(Where(name=Texts(equal=("noise",))),))
+    engine = Engine(replace(BARE, most_services=1, filters=noise))
+    names_sent = [*["noise"] * 20_000, "x"]
+    engine.consume(request([Placed(service=service, name=name) for service in "ab" for name in names_sent]), NOW)
+    assert {labels.split('"')[1]: n for labels, n in calls(engine).items()} == {"a": 1, "__other__": 1}
+    assert engine.stats().services == 1
+
+
+def test_a_node_of_the_service_graph_has_room_though_its_spans_are_filtered() -> None:
+    every = Filters(exclude=(Where(name=Texts(patterns=(".*",))),))
+    engine = Engine(replace(BARE, most_services=2, filters=every, graph=Graph()))
+    engine.consume(request([Placed(service=service) for service in "abcd"]), NOW)
+    nodes = re.findall(r'traces_service_graph_service_info\{service="(.*)"\} 1', page(engine).decode())
+    assert nodes == ["__other__", "a", "b"]
+    assert engine.stats().services == 2
+
+
+@pytest.mark.parametrize("scoped", [False, True])
+def test_a_fault_in_a_resource_or_scope_without_spans_refuses_the_request(scoped: bool) -> None:
+    source = Source.SCOPE if scoped else Source.RESOURCE
+    engine = Engine(replace(BARE, dimensions=(Dimension("k", ("k",), (source,)),)))
+    message = ExportTraceServiceRequest.FromString(request([Placed(resource={"k": "v"}, scope={"k": "v"})]))
+    del message.resource_spans[0].scope_spans[0].spans[:]
+    body = message.SerializeToString()
+    assert engine.consume(body, NOW).received == 0
+    at = body.rindex(b"v") if scoped else body.index(b"\x12\x03\x0a\x01v") + 4
+    broken = body[: at - 1] + b"\x07" + body[at:]
+    with pytest.raises(DecodeError):
+        engine.consume(broken, NOW)

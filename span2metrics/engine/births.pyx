@@ -128,6 +128,7 @@ cdef class Births:
             target[0] = Target(NO_SERIES, NO_SERIES, 0, 0, 0)
             return 0
         self.births += 1
+        self.services.see(service, self.calls.now)
         limits = [names.LIMIT_SERVICES] if service is self.services.other else []
         capped = ()
         if texts is None:

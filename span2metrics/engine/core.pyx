@@ -18,6 +18,7 @@ One extension module in a few files, each textually included below and each one 
     native      the populated buckets of native histograms
     expiry      finds the series for which nothing comes
     services    those that are told apart, and what each may have
+    memory      a bounded dict
     contexts    what a resource and a scope say of their spans
     targets     the instances that sent spans, and their page
     sides       who a half of an edge is
@@ -98,6 +99,7 @@ include "order.pyx"
 include "series.pyx"
 include "expiry.pyx"
 include "services.pyx"
+include "memory.pyx"
 include "contexts.pyx"
 include "sides.pyx"
 include "queues.pyx"
@@ -169,7 +171,7 @@ cdef class Engine:
         self.message_page = MessagePage(self.page, natives)
         if plan.graph is not None:
             graph = GraphPolicy(plan.graph, self.policy, plan.label_value_length)
-            self.graph = Graph(graph, plan, privacy, self.notes)
+            self.graph = Graph(graph, plan, privacy, self.notes, self.services)
             self.graph.edges.add_views(self.page, plan.graph)
             self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars
@@ -205,7 +207,7 @@ cdef class Engine:
 
     cpdef int _apply_block(self) except -1:
         """Counts what is in scratch: all of a request, or a block of one that is known to be valid."""
-        self.contexts.keep(self.calls.now)
+        self.contexts.keep()
         if self.targets is not None:
             self.targets.keep()
         self.births.bear(self.walk.misses)

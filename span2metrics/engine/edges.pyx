@@ -34,6 +34,7 @@ cdef struct End:            # what is counted of a half
 cdef class Edges:
     cdef object policy
     cdef Notes notes
+    cdef Services senders           # of spans
     cdef Keys pairs                 # numbers of two sides → edge …
     cdef Known known[KNOWN]         # … and those at hand
     cdef SeriesTable requests       # and the receiver's durations
@@ -56,10 +57,10 @@ cdef class Edges:
     cdef uint64_t wall_ns
     cdef uint64_t outcomes[5]       # by place in names.EDGE_OUTCOMES
 
-    def __cinit__(self, policy, plan, Notes notes):
+    def __cinit__(self, policy, plan, Notes notes, Services senders):
         shown = replace(plan, bounds_ns=plan.graph.bounds_ns)
         natives = Natives(plan, (SECOND,) if plan.histograms.native else ())
-        self.policy, self.notes = policy, notes
+        self.policy, self.notes, self.senders = policy, notes, senders
         notes.tell(policy.labels)
         self.pairs = Keys(plan.raw_key_bytes // 8)
         memset(self.known, 0, sizeof(self.known))
@@ -114,8 +115,7 @@ cdef class Edges:
             number = self.nodes[context.service] = self.obtain(self.services, self.policy.service(context.service))
             self.node_names[number] = context.service
         self.services.at(number).seen = self.services.now
-        (<Service>context.room).seen = self.services.now
-        return 0
+        return self.senders.see(<Service>context.room, self.services.now)
 
     cdef inline uint32_t between(self, Side client, Side server) except? 0xFFFFFFFF:
         """The edge of a request between two sides, of which one may be None: nobody has seen it."""

@@ -38,5 +38,5 @@ cdef class Senders:
         cdef Service service
         at = bisect_left(self.begins, row + 1)
         service = (self.contexts[at - 1] if at else self.carried).room
-        service.seen = now
+        self.services.see(service, now)
         return service

@@ -32,7 +32,8 @@ cdef class Walk:
     cdef list merged        # copies that cursors point into
     cdef Mode mode
     cdef object flush       # applies the block in scratch
-    cdef bint unknown       # the service of the spans at hand
+    cdef object context     # of the spans at hand, None: it was not asked for yet
+    cdef bint unknown       # their service
     cdef uint8_t* key       # of the span at hand
     cdef size_t key_size
     cdef bint key_kept      # no value of it is too long
@@ -72,7 +73,7 @@ cdef class Walk:
 
     cdef int reset(self) except -1:
         """The request is over."""
-        self.mode, self.flush = WHOLE, None
+        self.mode, self.flush, self.context = WHOLE, None, None
         if self.merged:
             self.merged = []
         self.contexts.leave()
@@ -99,7 +100,10 @@ cdef class Walk:
             self.flush()
         else:
             self.mode = CHECK
-        return self.empty()
+        self.empty()
+        if self.mode == BLOCKS and self.context is not None and not (<Service>self.context.room).live:
+            self.contexts.services.keeps_place(<Service>self.context.room)      # more of its spans may come
+        return 0
 
     # --- messages, from the outside in --------------------------------------------------------------------------------
 
@@ -140,45 +144,57 @@ cdef class Walk:
         cdef Cursor sub
         cdef Cursor resource = first_field(c, self.merged)
         cdef size_t spans = 0
-        context = None
+        self.context = None
         self.contexts.enter(resource)
-        if not self.contexts.reads_scope:
-            context = self.contexts.of(Cursor(c.end, c.end), self.merged)
         while c.at < c.end:
             read_tag(&c, &tag)
             if tag == 0x12:
                 read_delimited(&c, &sub)
-                spans += self.scope_spans(sub, context)
+                spans += self.scope_spans(sub)
                 if self.contexts.fresh() >= BLOCK:
                     self.full()
             else:
                 skip(&c, tag)
+        if not spans and not self.contexts.reads_scope:
+            self.contexts.check(Cursor(c.end, c.end), self.merged)
         if self.targets is not None and spans:
             self.targets.see(resource, spans, self.merged)
         return 0
 
-    cdef size_t scope_spans(self, Cursor c, object context) except? 0xFFFFFFFF:
+    cdef size_t scope_spans(self, Cursor c) except? 0xFFFFFFFF:
         """How many there are."""
         cdef size_t spans = 0
         cdef uint32_t tag
         cdef Cursor sub
-        cdef uint64_t number
-        if context is None:
-            context = self.contexts.of(first_field(c, self.merged), self.merged)
-        number = context.number
-        if self.graph is not None:
-            self.graph.leave()
-        self.senders.enter(self.count, context)
-        self.unknown = not context.known
+        cdef Cursor whole = c
+        cdef uint64_t number = 0
+        context = None
         while c.at < c.end:
             read_tag(&c, &tag)
             if tag == 0x12:
                 read_delimited(&c, &sub)
+                if context is None:
+                    context = self.enter(whole)
+                    number = context.number
                 self.span(sub, context, number)
                 spans += 1
             else:
                 skip(&c, tag)
+        if context is None and self.contexts.reads_scope:
+            self.contexts.check(first_field(whole, self.merged), self.merged)
         return spans
+
+    cdef object enter(self, Cursor scope_spans):
+        """The context of its spans, of which the first is about to come."""
+        if self.contexts.reads_scope:
+            self.context = self.contexts.of(first_field(scope_spans, self.merged), self.merged)
+        elif self.context is None:
+            self.context = self.contexts.of(Cursor(scope_spans.end, scope_spans.end), self.merged)
+        if self.graph is not None:
+            self.graph.leave()
+        self.senders.enter(self.count, self.context)
+        self.unknown = not self.context.known
+        return self.context
 
     cdef int span(self, Cursor c, object context, uint64_t number) except -1:
         cdef Span span
