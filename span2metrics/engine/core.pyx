@@ -151,7 +151,7 @@ cdef class Engine:
     def __init__(self, plan):
         self.policy = Policy(plan)
         privacy = Privacy(plan.privacy)
-        self.services = Services(plan.most_services)
+        self.services = Services(plan.most_services, self.policy.selected_services)
         self.contexts = Contexts(self.policy, plan, self.services, privacy)
         self.targets = Targets(plan, privacy) if plan.target_info else None
         self.keys = Keys(plan.raw_key_bytes)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from span2metrics import names
 from span2metrics.engine.naming import NameRule, Templating
 from span2metrics.engine.rewriting import Rewrite
-from span2metrics.engine.where import NO_FILTERS, Filters
+from span2metrics.engine.where import NO_FILTERS, Filters, Where
 
 MS = 1_000_000  # nanoseconds
 
@@ -238,6 +238,9 @@ class Plan:
     most_series_of_service  overflow series
     most_edges             edges of the service graph; beyond, an end is `__other__`
     most_targets           instances of services that `target_info` shows, at least 1; of more, those heard of last
+    selected               what is asked of in particular: label sets of which any holds, by the texts that labels show
+                           before a dimension rewrites them, are admitted beyond the limits of series, up to as many
+                           again; services that one names are told apart beyond theirs
     """
 
     dialects: tuple[Dialect, ...] = (Dialect.OTEL,)
@@ -275,6 +278,7 @@ class Plan:
     most_series_of_service: int = 2000
     most_edges: int = 20_000
     most_targets: int = 10_000
+    selected: tuple[Where, ...] = ()
 
     @property
     def limits(self) -> dict[str, int]:

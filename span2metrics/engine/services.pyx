@@ -12,6 +12,7 @@ cdef class Service:
     cdef uint32_t number            # in `Services.by_number`
     cdef uint32_t sets              # label sets that count against its limit
     cdef uint32_t outside           # series beyond the limits
+    cdef uint32_t beyond            # label sets that were admitted because they are selected
     cdef uint32_t seen              # as that of series
     cdef bint live                  # it was admitted and has not left
     cdef dict overflowed            # names.LIMIT_… → spans; None: nothing
@@ -25,9 +26,10 @@ cdef class Services:
     cdef list by_number             # None: it has left
     cdef list free                  # numbers
     cdef size_t most                # 0: any number
+    cdef object selected            # names of those for whom there is always room
 
-    def __cinit__(self, size_t most):
-        self.most = most
+    def __cinit__(self, size_t most, selected):
+        self.most, self.selected = most, selected
         self.by_name, self.fresh, self.by_number, self.free = {}, {}, [], []
         self.other = made_service(names.OTHER)
         self.admit(self.other)
@@ -38,7 +40,7 @@ cdef class Services:
         if service is None:
             service = self.fresh.get(name)
         if service is None:
-            if not self.has_room() and name != names.UNKNOWN_SERVICE:
+            if not self.has_room() and name != names.UNKNOWN_SERVICE and name not in self.selected:
                 return self.other
             service = self.fresh[name] = made_service(name)
         return service
@@ -76,7 +78,7 @@ cdef class Services:
 
     cdef inline Service owner(self, Series* series):
         """The one that a series counts for; `other` where that has left, as it may where labels do not tell services."""
-        owner = <object>PyList_GET_ITEM(self.by_number, series.text.owner & ~<uint32_t>OUTSIDE)
+        owner = <object>PyList_GET_ITEM(self.by_number, series.text.owner & OWNER)
         return <Service>owner if owner is not None else self.other
 
     cdef int dismiss(self, uint32_t now, uint32_t after) except -1:
