@@ -66,6 +66,15 @@ VALID: list[dict[str, Any]] = [
     {"time": {"slack": "1h30m"}},
     {"privacy": {"cards": False, "patterns": ["a+", {"pattern": "${UNIT}"}, {"pattern": "b", "name": ""}]}},
     {"privacy": {"action": "drop", "hmac_key_file": None}},
+    {"slos": [{"name": "a", "objective": 99.9, "where": {"service": "b"}, "sli": "availability"}]},
+    {"slos": [{"name": "a", "objective": "0.5", "window": "7d", "where": {"kind": "server"}, "latency": "${B}"}]},
+    {"slos": [{"name": "${UNIT}", "objective": 1, "where": {"kind": "server"}, "sli": {"latency": "250ms"}}]},
+    {
+        "apdex": [
+            {"threshold": "1s", "where": {"service": "b"}},
+            {"threshold": "1s", "where": {"name": "c"}, "name": "d"},
+        ]
+    },
 ]
 
 
