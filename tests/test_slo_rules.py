@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
+from span2metrics.cli import main
 from span2metrics.config import compile_plan, load
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import MS, Format
@@ -73,8 +75,29 @@ def _with(metrics: str, config: str = THREE) -> str:
     return config.replace("metrics:\n", f"metrics:\n  {setting}\n") if setting else config
 
 
-def test_without_objectives_there_are_no_rules(tmp_path: Path) -> None:
-    assert files_of("", tmp_path) == ()
+def test_a_file_says_what_the_rules_say(tmp_path: Path) -> None:
+    for file in files_of(_with("{}"), tmp_path):
+        read = [rule for group in yaml.safe_load(text.rule_file(file))["groups"] for rule in group["rules"]]
+        rules = rules_of([file])
+        assert [rule["expr"] for rule in read] == [rule.expr for rule in rules]
+        assert [rule.get("labels", {}) for rule in read] == [dict(rule.labels) for rule in rules]
+        told = [rule.annotations if isinstance(rule, Alert) else {} for rule in rules]
+        assert [rule.get("annotations", {}) for rule in read] == told
+
+
+def test_the_command_writes_a_file_a_subject(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["generate", "rules", f"--config.file={DATA / 'three.yaml'}"]
+    assert main([*options, "-o", str(tmp_path / "rules")]) == 0
+    paths = capsys.readouterr().out.splitlines()
+    assert {Path(path).name for path in paths} >= {"slos.yml", "apdex.yml"}
+    assert main(options) == 0
+    whole = yaml.safe_load(capsys.readouterr().out)["groups"]
+    parts = [group for path in paths for group in yaml.safe_load(Path(path).read_text())["groups"]]
+    assert whole == parts
+
+
+def test_without_objectives_there_are_no_rules_of_them(tmp_path: Path) -> None:
+    assert {file.name for file in files_of("", tmp_path)} & {"slos", "apdex"} == set()
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
