@@ -83,8 +83,8 @@ class Oracle:
         self.dropped: Counter[str] = Counter()
         self.ends: list[tuple[int, int]] = []
         self.anomalies: Counter[str] = Counter()
-        self.truncated: Counter[str] = Counter()
-        self.redacted: Counter[str] = Counter()
+        self._truncated: Counter[str] = Counter()
+        self._redacted: Counter[str] = Counter()
         self.templated: Counter[str] = Counter()
         self._calls: Counter[Pairs] = Counter()
         self._sizes: Counter[Pairs] = Counter()
@@ -117,8 +117,8 @@ class Oracle:
             self._sizes[calls] += place.size
             self._calls[calls] += 1
             self.anomalies.update(span.faults)
-            self.truncated.update(span.truncated)
-            self.redacted.update(span.redacted)
+            self._truncated.update(span.truncated)
+            self._redacted.update(span.redacted)
             self.templated.update(span.templated)
             if span.took is not None:
                 exemplar = exemplar_of(place.span, span.took, now) if self.plan.exemplars else None
@@ -130,6 +130,14 @@ class Oracle:
             self._born.setdefault(("duration", labels), now)
         if self.edges:
             self.edges.take([part for part, fate in zip(parts, fates, strict=False) if fate != OUTSIDE], now)
+
+    @property
+    def truncated(self) -> Counter[str]:
+        return self._truncated + (self.edges.truncated if self.edges else Counter())
+
+    @property
+    def redacted(self) -> Counter[str]:
+        return self._redacted + (self.edges.redacted if self.edges else Counter())
 
     @property
     def lateness(self) -> tuple[tuple[int, ...], int]:
@@ -179,13 +187,21 @@ class Oracle:
         )
 
     def _target(self, place: Place) -> Pairs:
-        """The instance that sent the span; a label is cut as any other, which nobody counts."""
-        service, namespace, instance = (
-            cut(place.text(f"service.{key}", Source.RESOURCE, set()), self.plan.label_value_length)
-            for key in ("name", "namespace", "instance.id")
-        )
-        labels = {"service_name": service or "unknown_service", "service_namespace": namespace}
-        return tuple((k, v) for k, v in {**labels, "service_instance_id": instance}.items() if v)
+        """The instance that sent the span.  A label that series have too is counted with theirs."""
+        plan, labels = self.plan, {}
+        of_series = {"service_name"} - plan.exclude
+        for dimensions in (plan.resource_labels, plan.dimensions, plan.calls_dimensions, plan.duration_dimensions):
+            of_series |= {dimension.label for dimension in dimensions}
+        for key in ("name", "namespace", "instance.id"):
+            odd: set[str] = set()
+            label = f"service_{key.replace('.', '_')}"
+            text = place.text(f"service.{key}", Source.RESOURCE, odd)
+            labels[label] = cut(text, plan.label_value_length)
+            if label not in of_series:
+                self._redacted.update({label} if Hiding.REDACTED in odd else ())
+                self._truncated.update({label} if Hiding.CUT in odd or labels[label] != text else ())
+        labels["service_name"] = labels["service_name"] or "unknown_service"
+        return tuple((label, text) for label, text in labels.items() if text)
 
     def _builtin(self, place: Place, name: str, faults: set[str], of_labels: dict[str, set[str]]) -> dict[str, str]:
         of_service: set[str] = set()

@@ -216,9 +216,8 @@ def test_the_share_of_bad_calls_is_that_of_the_spans(dialect: str, tmp_path: Pat
         f'slo:sli_error:ratio_rate5m{{slo="{name}"}}': _share(sent, asked.meant, asked.is_bad)
         for name, asked in ASKED.items()
     }
-    service = "service" if dialect == "tempo" else "service_name"
     expected |= {
-        f'service:apdex:ratio_rate5m{{{service}="{of}"}}': _apdex([s for s in sent if s.service == of])
+        f'service:apdex:ratio_rate5m{{service_name="{of}"}}': _apdex([s for s in sent if s.service == of])
         for of in ("checkout", "edge-eu", "edge-")
     }
     assert len(set(expected.values())) > 5

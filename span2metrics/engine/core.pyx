@@ -18,12 +18,14 @@ One extension module in a few files, each textually included below and each one 
     native      the populated buckets of native histograms
     expiry      finds the series for which nothing comes
     services    those that are told apart, and what each may have
+    memory      a bounded dict
     contexts    what a resource and a scope say of their spans
     targets     the instances that sent spans, and their page
     sides       who a half of an edge is
     queues      rings of words, first in, first out
     halves      those that wait for their partner
     rows        what the walk makes of spans
+    senders     whose they are, where labels do not tell
     arrivals    halves of edges that are not kept yet
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
@@ -77,7 +79,7 @@ from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Action, Escaping, Format
-from span2metrics.engine.policy import CUT, NO_NOTE, REPLACED, Context, Note, Policy, pair, quoted
+from span2metrics.engine.policy import CUT, NO_NOTE, REPLACED, Context, Note, Policy, marked_of, pair, quoted
 from span2metrics.engine.redaction import Redaction
 from span2metrics.engine.stats import LATENESS_BOUNDS_NS, LabelSet, Lateness, Outcome, Stats
 from span2metrics.engine.text import ELLIPSIS, base64_text, bound_text, cut, double_text
@@ -97,17 +99,19 @@ include "order.pyx"
 include "series.pyx"
 include "expiry.pyx"
 include "services.pyx"
+include "memory.pyx"
 include "contexts.pyx"
-include "targets.pyx"
 include "sides.pyx"
 include "queues.pyx"
 include "halves.pyx"
 include "rows.pyx"
+include "senders.pyx"
 include "arrivals.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
 include "templates.pyx"
 include "notes.pyx"
+include "targets.pyx"
 include "births.pyx"
 include "listing.pyx"
 include "times.pyx"
@@ -149,24 +153,25 @@ cdef class Engine:
     cdef uint64_t policy_errors
 
     def __init__(self, plan):
-        self.policy = Policy(plan)
         privacy = Privacy(plan.privacy)
+        self.policy = Policy(plan, privacy.redaction and privacy.redaction.of)
         self.services = Services(plan.most_services, self.policy.selected_services)
         self.contexts = Contexts(self.policy, plan, self.services, privacy)
-        self.targets = Targets(plan, privacy) if plan.target_info else None
         self.keys = Keys(plan.raw_key_bytes)
         natives = Natives(plan, units(plan) if plan.histograms.native else ())
         self.calls = SeriesTable(plan, natives)
         self.calls.with_sizes = any([view.shows == names.SIZE for view in views(plan)])
         self.durations = SeriesTable(plan, natives) if self.policy.split else self.calls
         self.notes = Notes(self.policy.labels)
+        self.targets = Targets(plan, privacy, self.notes) if plan.target_info else None
         self.births = Births(self.policy, plan, self.calls, self.durations, self.services, self.notes)
         self.walk = Walk(self.contexts, self.targets, self.keys, self.births, self.policy, plan)
         self.page = Page(plan, self.policy.statuses, TargetPage(plan, self.targets))
         self.add_views(plan)
         self.message_page = MessagePage(self.page, natives)
         if plan.graph is not None:
-            self.graph = Graph(GraphPolicy(plan.graph, self.policy, plan.label_value_length), plan, privacy)
+            graph = GraphPolicy(plan.graph, self.policy, plan.label_value_length)
+            self.graph = Graph(graph, plan, privacy, self.notes, self.services)
             self.graph.edges.add_views(self.page, plan.graph)
             self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars
@@ -202,7 +207,7 @@ cdef class Engine:
 
     cpdef int _apply_block(self) except -1:
         """Counts what is in scratch: all of a request, or a block of one that is known to be valid."""
-        self.contexts.keep(self.calls.now)
+        self.contexts.keep()
         if self.targets is not None:
             self.targets.keep()
         self.births.bear(self.walk.misses)
@@ -251,7 +256,7 @@ cdef class Engine:
             if row.excess:
                 self.weigh(target, row)
             if target.notes:
-                self.notes.take(target.notes, self.services.owner(series))
+                self.notes.take(target.notes, walk.senders.of(row - walk.rows, series, self.calls.now))
             row += 1
         self.filtered += filtered
         self.aggregated += walk.count - filtered

@@ -10,7 +10,7 @@ Rules: semantics §1.1 (labels, `errors_zero`), §1.3 (dimensions, filters, `exc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from span2metrics import names
 from span2metrics.engine.naming import Naming
 from span2metrics.engine.plan import Dimension, Plan, Source
 from span2metrics.engine.predicate import Filter, Subject
-from span2metrics.engine.rewriting import Rewriter
+from span2metrics.engine.rewriting import Hide, Rewriter, as_it_is
 from span2metrics.engine.value_limits import ValueLimits
 from span2metrics.engine.where import Filters, services_of
 
@@ -120,7 +120,7 @@ class Label(NamedTuple):
 
 
 class Policy:
-    """Names series for a plan.
+    """Names series for a plan.  `hide`: what rewritten values must not show; None: nothing need be hidden.
 
     `span_attributes`, `resource_attributes` and `scope_attributes` are what the core must read, in the order in which
     it must pass the values; the service's name is the resource's first.  Of the first, so many as `label_values` are
@@ -131,7 +131,7 @@ class Policy:
     `selects` some; `selected_services` are the services that those name.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, hide: Hide | None = None) -> None:
         self.attributes: dict[Source, list[str]] = {
             Source.SPAN: [],
             Source.RESOURCE: [SERVICE_ATTRIBUTE],
@@ -140,7 +140,7 @@ class Policy:
         self._exclude = plan.exclude
         self._zero_drop = plan.errors_zero_drop
         self._errors_zero = plan.errors_zero and names.STATUS_CODE not in plan.exclude
-        self._length = plan.label_value_length
+        self._length, self._hide = plan.label_value_length, hide or as_it_is
         common = (*plan.resource_labels, *plan.dimensions)
         self.values = ValueLimits((*common, *plan.calls_dimensions, *plan.duration_dimensions))
         self._resource_labels = self._compiled(plan.resource_labels)
@@ -179,7 +179,7 @@ class Policy:
         return tuple(sorted(labels, key=lambda label: not label.in_zero))
 
     def rewriter(self, dimension: Dimension) -> Rewriter | None:
-        return Rewriter(dimension.rewrites, self._length) if dimension.rewrites else None
+        return Rewriter(dimension.rewrites, self._length, self._hide) if dimension.rewrites else None
 
     def places(self, dimension: Dimension) -> Iterable[Place]:
         """Where a dimension's value may be, in order; what must be read for it is noted."""
@@ -292,20 +292,50 @@ class Policy:
         shown = {label: mark for label, mark in found.items() if label not in self._exclude}
         for label in (*self._calls, *self._durations):
             shown[label.name] = shown.get(label.name, 0) | self._mark(label, context, values, marks)
-        was_cut, redacted = (tuple(name for name, m in shown.items() if m & mark) for mark in (CUT, REDACTED))
-        replaced = any(mark & REPLACED for mark in shown.values())
-        return (was_cut, redacted, replaced) if was_cut or redacted or replaced else None
+        return marked_of(shown, replaced=any(mark & REPLACED for mark in shown.values()))
 
     def _mark(self, label: Label, context: Context, values: Sequence[str], marks: Sequence[int]) -> int:
-        found = (values, context.resource, context.scope)
-        marked = (marks, context.resource_marks, context.scope_marks)
-        hidden = 0
-        for at, i in label.places:
-            if text := found[at][i]:
-                is_cut = label.rewriter is not None and label.rewriter.cuts(text)
-                return hidden | marked[at][i] | (CUT if is_cut else 0)
-            hidden |= marked[at][i] & REDACTED
-        return hidden
+        found = looked_up(label.places, label.rewriter, (values, context.resource, context.scope))
+        return mark_of(found, label.places, (marks, context.resource_marks, context.scope_marks))
+
+
+def marked_of(shown: Mapping[str, int], *, replaced: bool = False) -> Marked | None:
+    """What is counted of labels, by their values' marks; None for nothing."""
+    was_cut, redacted = (tuple(name for name, m in shown.items() if m & mark) for mark in (CUT, REDACTED))
+    return (was_cut, redacted, replaced) if was_cut or redacted or replaced else None
+
+
+class Found(NamedTuple):
+    """What a label shows, where its value was found (None: nowhere), and what rewriting did to it and those before."""
+
+    text: str
+    place: Place | None
+    mark: int
+
+
+def looked_up(places: Iterable[Place], rewriter: Rewriter | None, texts: Sequence[Sequence[str]]) -> Found:
+    """The first of some places' values, as it is rewritten.  `texts`: by `LISTS`; what is hidden whole is no value."""
+    mark = 0
+    for place in places:
+        text = texts[place.list][place.position]
+        if text and rewriter:
+            text, hidden, is_cut = rewritten = rewriter.of(text)
+            mark |= REDACTED if hidden else 0
+            if not rewritten.is_dropped:
+                return Found(text, place, mark | (CUT if is_cut else 0))
+        elif text:
+            return Found(text, place, mark)
+    return Found("", None, mark)
+
+
+def mark_of(found: Found, places: Iterable[Place], marks: Sequence[Sequence[int]]) -> int:
+    """What was done to a value that was looked up, and that those before it were hidden whole.  `marks`: by `LISTS`."""
+    mark = found.mark
+    for place in places:
+        if place == found.place:
+            return mark | marks[place.list][place.position]
+        mark |= marks[place.list][place.position] & REDACTED
+    return mark
 
 
 def _texts(
@@ -315,10 +345,14 @@ def _texts(
     texts = []
     for label, places, default, _, rewriter in labels:
         text = default
-        for at, position in places:
-            if value := found[at][position]:
-                text = rewriter(value) if rewriter else value
-                break
+        if rewriter:
+            shown = looked_up(places, rewriter, found)
+            text = shown.text if shown.place else default
+        else:
+            for at, position in places:
+                if value := found[at][position]:
+                    text = value
+                    break
         if limits and text and label in limits.caps:
             text = limits.admitted(label, text)
         texts.append(pair(label, text) if text else "")

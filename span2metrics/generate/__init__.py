@@ -6,15 +6,40 @@ is `text`'s, what the page's families and labels are called `families`'.  Nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from span2metrics.config import Config
+from span2metrics.generate import alerts, apdex, graph, graph_causes, red, slo, thresholds, usual
 from span2metrics.generate.alerting import Links
-from span2metrics.generate.apdex import apdex_file
 from span2metrics.generate.rule import RuleFile
-from span2metrics.generate.slo import slo_file
-from span2metrics.generate.slo_thresholds import threshold_file
 
 
 def rule_files(config: Config, links: Links) -> tuple[RuleFile, ...]:
     """Every rule file of a configuration, in the order in which they are read; those without a rule are left out."""
-    files = (*((threshold_file(),) if config.slos else ()), slo_file(config, links), apdex_file(config))
-    return tuple(file for file in files if file.groups)
+    daemon = alerts.of_daemon(links, graph=_has_graph(config))
+    return (thresholds.rule_file(), *_services(config, links), *_promises(config, links), daemon)
+
+
+def _has_graph(config: Config) -> bool:
+    return config.service_graph.enabled
+
+
+def _services(config: Config, links: Links) -> Iterator[RuleFile]:
+    """Rate, errors and durations, and the service graph."""
+    services, edges = red.rule_file(config), graph.rule_file(config)
+    if services:
+        yield from (services, usual.rule_file())
+    if edges:
+        yield edges
+    if services and edges:
+        yield graph_causes.rule_file()
+    if services:
+        yield alerts.of_services(links, graph=edges is not None)
+
+
+def _promises(config: Config, links: Links) -> Iterator[RuleFile]:
+    """Objectives and apdex."""
+    if config.slos:
+        yield slo.rule_file(config, links)
+    if config.apdex:
+        yield apdex.rule_file(config)

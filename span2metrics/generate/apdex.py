@@ -10,7 +10,8 @@ from span2metrics.config.bounds import TOLERATED
 from span2metrics.config.slos import Apdex
 from span2metrics.engine.text import bound_text
 from span2metrics.generate.families import Families
-from span2metrics.generate.promql import Matcher, among, selector
+from span2metrics.generate.matchers import Matcher, among, selector
+from span2metrics.generate.promql import FIVE, SERVICE, summed_by
 from span2metrics.generate.rule import Group, Recording, RuleFile
 from span2metrics.generate.selector import IS_NO_ERROR, matchers_of
 
@@ -21,10 +22,10 @@ _COMMENT = (
 )
 
 
-def apdex_file(config: Config) -> RuleFile:
+def rule_file(config: Config) -> RuleFile:
     families = Families.of(config)
     rules = tuple(_rules(config, families))
-    return RuleFile("apdex", (Group("apdex", rules),) if rules else (), _COMMENT)
+    return RuleFile("apdex", (Group("span2metrics apdex", rules),), _COMMENT)
 
 
 def _rules(config: Config, families: Families) -> Iterator[Recording]:
@@ -46,4 +47,5 @@ def _expr(apdex: Apdex, config: Config, families: Families) -> str:
 
 
 def _rate(families: Families, part: str, matchers: tuple[Matcher, ...]) -> str:
-    return f"sum by ({families.service}) (rate({selector(f'{families.duration}_{part}', matchers)}[5m]))"
+    rate = f"rate({selector(f'{families.duration}_{part}', matchers)}[{FIVE}])"
+    return summed_by((SERVICE,), rate, families.service)

@@ -13,7 +13,7 @@ from span2metrics.config.labels import label_of
 from span2metrics.config.shown import attributes_of, entries, showing
 from span2metrics.engine.where import Where
 from span2metrics.generate.families import Families
-from span2metrics.generate.promql import Matcher, among, matching
+from span2metrics.generate.matchers import Matcher, among, matching
 
 IS_ERROR = Matcher(names.STATUS_CODE, "=", names.STATUS_CODES[names.ERROR])
 IS_NO_ERROR = IS_ERROR._replace(op="!=")

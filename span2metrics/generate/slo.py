@@ -19,7 +19,7 @@ from span2metrics.config.slos import Slo
 from span2metrics.engine.text import bound_text
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.families import Families
-from span2metrics.generate.promql import Matcher, number, selector
+from span2metrics.generate.matchers import Matcher, number, selector
 from span2metrics.generate.rule import Alert, Group, Recording, RuleFile
 from span2metrics.generate.selector import IS_ERROR, IS_NO_ERROR, matchers_of
 from span2metrics.generate.slo_alerts import alerts, exhausted_soon
@@ -35,7 +35,7 @@ _COMMENT = (
 )
 
 
-def slo_file(config: Config, links: Links) -> RuleFile:
+def rule_file(config: Config, links: Links) -> RuleFile:
     families = Families.of(config)
     return RuleFile(
         "slos", tuple(group for slo in config.slos for group in _groups(slo, config, families, links)), _COMMENT
@@ -43,12 +43,12 @@ def slo_file(config: Config, links: Links) -> RuleFile:
 
 
 def _groups(slo: Slo, config: Config, families: Families, links: Links) -> Iterator[Group]:
-    labels = labels_of(slo, families)
+    labels = labels_of(slo)
     rules: list[Recording | Alert] = [*_recordings(slo, config, families, labels)]
     rules += alerts(slo, families, labels, links)
-    yield Group(f"slo-{slo.name}", tuple(rules), OFTEN, _told(slo))
+    yield Group(f"span2metrics slo {slo.name}", tuple(rules), OFTEN, _told(slo))
     yield Group(
-        f"slo-{slo.name}-{slo.days}d",
+        f"span2metrics slo {slo.name} {slo.days}d",
         (*_budget_recordings(slo, labels), exhausted_soon(slo, families, labels, links)),
         SELDOM,
         "What is left of the budget; a long look back, so less often.",

@@ -11,12 +11,12 @@ from dataclasses import replace
 from span2metrics.config.slos import Slo
 from span2metrics.generate.alerting import PAGE, SLOS, TICKET, Links, Told, alert
 from span2metrics.generate.families import Families
-from span2metrics.generate.promql import number
+from span2metrics.generate.matchers import number
 from span2metrics.generate.rule import Alert
 from span2metrics.generate.slo_runbooks import runbooks
 from span2metrics.generate.slo_series import ALL, BAD, Labels, bad_ratio, of
-from span2metrics.generate.slo_thresholds import FORECAST, MINIMUM_ERRORS
 from span2metrics.generate.slo_windows import TIERS, Tier, bad_share, budget, rate
+from span2metrics.generate.thresholds import SLO_ERRORS, SLO_FORECAST
 
 BURNS_FAST, BURNS_SLOWLY = "SLOErrorBudgetBurnsFast", "SLOErrorBudgetBurnsSlowly"
 EXHAUSTED_SOON, ABSENT = "SLOErrorBudgetExhaustedSoon", "SLODataAbsent"
@@ -63,7 +63,7 @@ _BOARD = (("slo", "slo"),)
 def _enough_errors(slo: Slo, window: str) -> str:
     """Rates summed step by step are errors, however often they are recorded; over long windows the steps are longer."""
     step, seconds = ("1m", 60) if window == "1h" else ("5m", 300)
-    return f"sum_over_time({of(BAD, slo)}[{window}:{step}]) * {seconds} >= {MINIMUM_ERRORS.scalar}"
+    return f"sum_over_time({of(BAD, slo)}[{window}:{step}]) * {seconds} >= {SLO_ERRORS.scalar}"
 
 
 def _allowed(slo: Slo) -> str:
@@ -84,7 +84,7 @@ def _left(slo: Slo) -> str:
 def exhausted_soon(slo: Slo, families: Families, labels: Labels, links: Links) -> Alert:
     expr = "\nand\n".join(
         (
-            f"{of('slo:time_to_exhaustion:days', slo)} < {FORECAST.scalar}",
+            f"{of('slo:time_to_exhaustion:days', slo)} < {SLO_FORECAST.scalar}",
             _enough_errors(slo, "1d"),
         )
     )

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from span2metrics import names
 from span2metrics.generate.families import Families
-from span2metrics.generate.promql import selector
+from span2metrics.generate.matchers import selector
 from span2metrics.generate.rule import Runbook
 from span2metrics.generate.selector import IS_ERROR
 from span2metrics.generate.slo_series import ALL

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from span2metrics import names
 from span2metrics.config.slos import Slo
-from span2metrics.generate.families import Families
-from span2metrics.generate.promql import Matcher, selector
+from span2metrics.generate.matchers import Matcher, selector
 
 Labels = Mapping[str, str]
 #: Events a second, all and bad ones.
@@ -23,10 +23,10 @@ def of(series: str, slo: Slo) -> str:
     return selector(series, (Matcher("slo", "=", slo.name),))
 
 
-def labels_of(slo: Slo, families: Families) -> Labels:
+def labels_of(slo: Slo) -> Labels:
     """Of all series and alerts; the service too where it is one, so that alerts are grouped with its others."""
     labels = {"slo": slo.name, "sli": slo.sli.kind}
     service = slo.where.service
     if service is not None and not service.patterns and len(service.equal) == 1:
-        labels[families.service] = service.equal[0]
+        labels[names.SERVICE_NAME] = service.equal[0]
     return labels
