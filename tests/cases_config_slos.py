@@ -88,8 +88,8 @@ MISTAKES = {
     "slo_where_matches_nothing": unseen(5, f"{WHERE}.name", "the pattern matches no text at all; mend it"),
     "slo_where_not_prometheus": Mistake(
         [
-            Told(5, f"{WHERE}.name", "Prometheus' patterns have neither \\C nor (?<name>…); write it without"),
-            Told(5, f"{WHERE}.service", "Prometheus' patterns have neither \\C nor (?<name>…); write it without"),
+            Told(5, f"{WHERE}.name", "rules for Prometheus can have neither \\C, \\Q nor (?<name>…) in a pattern"),
+            Told(5, f"{WHERE}.service", "rules for Prometheus can have neither \\C, \\Q nor (?<name>…) in a pattern"),
         ]
     ),
     "apdex_without_where": seen(2, APDEX, "has no `where`; add it"),

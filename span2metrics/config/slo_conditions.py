@@ -21,8 +21,9 @@ from span2metrics.engine.patterns import compiled
 from span2metrics.engine.plan import Source
 from span2metrics.engine.where import Texts, Where
 
-#: Syntax of RE2 that Prometheus' regular expressions do not have: single bytes, and groups named without a P.
-_NOT_GO = re.compile(r"(?<!\\)(?:\\\\)*(?:\\C|\(\?<[A-Za-z_])")
+#: Syntax of RE2 that Prometheus' regular expressions do not have, single bytes and groups named without a P; and quotes
+#: that need not end, for a pattern is one of several there.
+_NOT_GO = re.compile(r"(?<!\\)(?:\\\\)*(?:\\[CQ]|\(\?<[A-Za-z_])")
 
 
 class Condition(NamedTuple):
@@ -98,7 +99,10 @@ def _texts(condition: Condition) -> Found:
             yield key, f"a {'span' if key == 'name' else 'service'} without a name is called {shown}; write that"
         for pattern in texts.patterns:
             if _NOT_GO.search(pattern):
-                yield key, "Prometheus' patterns have neither \\C nor (?<name>…); write it without"
+                yield (
+                    key,
+                    "rules for Prometheus can have neither \\C, \\Q nor (?<name>…) in a pattern; write it without",
+                )
             elif compiled(pattern).matches_nothing():
                 yield key, "the pattern matches no text at all; mend it"
 

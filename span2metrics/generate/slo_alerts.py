@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 from span2metrics.config.slos import Slo
 from span2metrics.generate.alerting import PAGE, SLOS, TICKET, Links, Told, alert
@@ -70,8 +71,8 @@ def _allowed(slo: Slo) -> str:
     return f"{number(budget(slo) * 100)} %"
 
 
-def _times(share: object, slo: Slo) -> str:
-    return f"{float(str(share)) / float(budget(slo)):.3g}"
+def _times(share: Decimal, slo: Slo) -> str:
+    return f"{share / budget(slo):.3g}"
 
 
 def _left(slo: Slo) -> str:
