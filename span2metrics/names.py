@@ -163,6 +163,7 @@ LIMIT_SERIES = "series"
 LIMIT_SERVICE_SERIES = "series_per_service"
 LIMIT_EDGES = "edges"
 LIMIT_VALUES = "max_values"
+LIMIT_SELECTED = "selected"
 
 #: In the order of a page.
 GRAPH_FAMILIES = (

@@ -19,7 +19,7 @@ from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
 from tests.oracle_cards import Hiding
 from tests.oracle_edges import Edges
-from tests.oracle_filters import OUTSIDE, dimension_of, fate, lateness_of
+from tests.oracle_filters import OUTSIDE, dimension_of, fate, is_selected, lateness_of
 from tests.oracle_graph_page import graph_shown
 from tests.oracle_halves import Settings
 from tests.oracle_limits import Limits
@@ -111,7 +111,9 @@ class Oracle:
                 continue
             calls, duration = span.calls, span.duration
             if service:
-                calls, duration = self.limits.place(service, renamed(calls, service), renamed(duration, service), now)
+                calls, duration = renamed(calls, service), renamed(duration, service)
+                selected = is_selected(place, service, dict(calls).get("span_name", ""), self.plan)
+                calls, duration = self.limits.place(service, calls, duration, now, selected)
             self._sizes[calls] += place.size
             self._calls[calls] += 1
             self.anomalies.update(span.faults)

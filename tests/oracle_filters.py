@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -36,6 +37,17 @@ def fate(place: Place, plan: Plan, now: Now) -> str | None:
     if plan.slack_ns and end and abs(now.wall_ns - end) > plan.slack_ns:
         return OUTSIDE
     return None if (any(included) or not included) and not any(excluded) else FILTERED
+
+
+def is_selected(place: Place, service: str, name: str, plan: Plan) -> bool:
+    """Whether the plan asks for the span's label sets; by the service and the name that they show."""
+    shown = [replace(where, service=None, name=None) for where in plan.selected]
+    return any(
+        is_meant(place, rest, plan)
+        and (where.service is None or _is(service, where.service))
+        and (where.name is None or _is(name, where.name))
+        for where, rest in zip(plan.selected, shown, strict=True)
+    )
 
 
 def is_meant(place: Place, where: Where, plan: Plan) -> bool:

@@ -21,11 +21,12 @@ CALLS, DURATION = "calls", "duration"
 
 @dataclass
 class LabelSet:
-    """Who has it, when a span of it came (milliseconds), and whether it is within the limits."""
+    """Who has it, when a span of it came (milliseconds), whether it counts against the limits or is beyond them."""
 
     service: str
     seen: int
     within: bool
+    beyond: bool = False
 
 
 class Limits:
@@ -47,13 +48,14 @@ class Limits:
         if name == OTHER or name in self.services or name == "unknown_service":
             self.services |= {name} - {OTHER}
             return name
-        if most and len(self.services) >= most:
+        named = {text for where in self.plan.selected if where.service for text in where.service.equal}
+        if most and len(self.services) >= most and name not in named:
             return OTHER
         self.services.add(name)
         return name
 
-    def place(self, service: str, calls: Pairs, duration: Pairs, now: Now) -> tuple[Pairs, Pairs]:
-        """The labels with which a span counts, and notes that it came."""
+    def place(self, service: str, calls: Pairs, duration: Pairs, now: Now, selected: bool) -> tuple[Pairs, Pairs]:
+        """The labels with which a span counts, and notes that it came; `selected`: the plan asks for its label sets."""
         reasons: list[str] = ["services"] if service == OTHER else []
         found = []
         for family, labels in ((CALLS, calls), (DURATION, duration)):
@@ -61,8 +63,8 @@ class Limits:
                 found.append(found[0])
                 continue
             capped = self._capped(labels, reasons)
-            if not self._admit(family, capped, service, now):
-                reasons.append(self._why(service))
+            if not self._admit(family, capped, service, now, selected):
+                reasons.append("selected" if selected else self._why(service))
                 capped = self._overflow_of(family, capped, service)
                 if not self._there(family, capped):
                     self._add(family, capped, LabelSet(service, 0, within=False))
@@ -71,13 +73,20 @@ class Limits:
         self.overflowed.update({(service, reason): 1 for reason in reasons})
         return found[0], found[1]
 
-    def _admit(self, family: str, labels: Pairs, service: str, now: Now) -> bool:
+    def _admit(self, family: str, labels: Pairs, service: str, now: Now, selected: bool) -> bool:
         if self._there(family, labels):
             return True
-        if self._why(service):
+        full = bool(self._why(service))
+        if full and not (selected and self._has_reserve(service)):
             return False
-        self._add(family, labels, LabelSet(service, _ms(now), within=True))
+        self._add(family, labels, LabelSet(service, _ms(now), within=True, beyond=full))
         return True
+
+    def _has_reserve(self, service: str) -> bool:
+        """What is selected may be admitted beyond the limits, up to as many again."""
+        beyond = [found.service for found in self._counted() if found.beyond]
+        every, own = self.plan.most_series, self.plan.most_series_of_service
+        return not (0 < every <= len(beyond)) and not (0 < own <= beyond.count(service))
 
     def _add(self, family: str, labels: Pairs, found: LabelSet) -> None:
         self.sets[family, labels] = found

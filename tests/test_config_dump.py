@@ -107,6 +107,8 @@ def test_a_dump_names_every_key_and_says_values_as_people_write_them() -> None:
         "privacy",
         "service_graph",
         "measures",
+        "slos",
+        "apdex",
     ]
     assert dumped["receivers"]["otlp"]["grpc"] == {
         "endpoint": "localhost:4317",

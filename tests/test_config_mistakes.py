@@ -10,7 +10,7 @@ import yaml
 
 from span2metrics.config import load, schema
 from span2metrics.errors import ConfigError
-from tests import cases_config_filters
+from tests import cases_config_filters, cases_config_slos
 from tests.cases_config_measures import MEASURES
 from tests.cases_config_names import SPAN_NAMES
 from tests.mistakes import Mistake, Told, seen, unseen
@@ -312,6 +312,7 @@ MISTAKES = (
     | SPAN_NAMES
     | FILTERS
     | MEASURES
+    | cases_config_slos.MISTAKES
     | MANY
 )
 

@@ -187,6 +187,7 @@ limits:
   {services: 1, series: 2, series_per_service: 3, edges: 4, label_value_length: 64, raw_key_bytes: 1MiB, targets: 100}
 privacy: {action: drop}
 service_graph: {wait: 5s}
+slos: [{name: e, objective: 99, where: {service: f}, sli: availability}]
 """,
     )
     defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Plan)}

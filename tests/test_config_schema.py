@@ -70,6 +70,15 @@ VALID: list[dict[str, Any]] = [
     {"measures": [{"name": "a", "attribute": "b", "buckets": [0, 0.5, "${TEN:-10}", "11.25", 1e12], "unit": "eur"}]},
     {"measures": [{"name": "a", "attribute": "b", "negative": "allow", "where": {"kind": "server"}}]},
     {"measures": [{"name": "${UNIT}", "attribute": "b", "dimensions": [{"name": "c"}]}]},
+    {"slos": [{"name": "a", "objective": 99.9, "where": {"service": "b"}, "sli": "availability"}]},
+    {"slos": [{"name": "a", "objective": "0.5", "window": "7d", "where": {"kind": "server"}, "latency": "${B}"}]},
+    {"slos": [{"name": "${UNIT}", "objective": 1, "where": {"kind": "server"}, "sli": {"latency": "250ms"}}]},
+    {
+        "apdex": [
+            {"threshold": "1s", "where": {"service": "b"}},
+            {"threshold": "1s", "where": {"name": "c"}, "name": "d"},
+        ]
+    },
 ]
 
 

@@ -90,11 +90,11 @@ _spans = st.builds(
     resource=st.dictionaries(st.just("pod"), st.sampled_from("xy")),
     start=st.sampled_from([0, 10**18]),
 )
-_steps = st.lists(
+steps = st.lists(
     st.lists(_spans, max_size=6) | st.sampled_from([1, 3, 9, 10, 11]),  # seconds to wait
     max_size=14,
 )
-_plans = st.builds(
+plans = st.builds(
     replace,
     st.just(BARE),
     most_services=st.sampled_from([0, 1, 2, 3]),
@@ -110,7 +110,7 @@ _plans = st.builds(
 )
 
 
-@given(_plans, _steps)
+@given(plans, steps)
 def test_pages_are_those_of_a_plain_model_whatever_comes_and_goes(plan: Plan, steps: list[list[Placed] | int]) -> None:
     both = Both(plan)
     for step in steps:

@@ -128,7 +128,11 @@ def _copy(folder: Path, addresses: dict[str, str], webhook: str, quick: bool) ->
         for ours, theirs in addresses.items():
             text = text.replace(ours, theirs)
         if quick:
-            text = re.sub(r"\b(group_wait|group_interval|scrape_interval|scrape_timeout|evaluation_interval): \w+", r"\1: 2s", text)
+            text = re.sub(
+                r"\b(group_wait|group_interval|scrape_interval|scrape_timeout|evaluation_interval): \w+",
+                r"\1: 2s",
+                text,
+            )
         path.write_text(text)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from span2metrics import names
+from span2metrics.config.bounds import bounds_of
 from span2metrics.config.labels import label_of, sanitised, sources_of, utf8_label_of
 from span2metrics.config.models import Config, Dimension, Measure, Metrics, ResourceLabel, Rule
+from span2metrics.config.selected import selected_of
 from span2metrics.engine import exponential, plan
 from span2metrics.engine.naming import NameRule
-from span2metrics.engine.plan import Dialect, Plan, Source
+from span2metrics.engine.plan import Plan, Source
 from span2metrics.engine.rewriting import Rewrite
 from span2metrics.engine.where import Filters
 
@@ -26,7 +28,7 @@ def compile_plan(config: Config) -> Plan:
         dialects=metrics.dialects,
         namespace=metrics.namespace,
         unit=metrics.unit,
-        bounds_ns=metrics.buckets or _usual_bounds(metrics.dialects),
+        bounds_ns=bounds_of(config),
         histograms=metrics.histograms,
         native_schema=exponential.schema_of(metrics.native.factor),
         native_max_buckets=metrics.native.max_buckets,
@@ -59,6 +61,7 @@ def compile_plan(config: Config) -> Plan:
         most_series_of_service=config.limits.series_per_service,
         most_edges=config.limits.edges,
         most_targets=config.limits.targets,
+        selected=selected_of(config),
     )
 
 
@@ -102,10 +105,6 @@ def _privacy(config: Config) -> plan.Privacy:
 
 def _name_rule(rule: Rule) -> NameRule:
     return NameRule(rule.match, rule.replace, rule.convention, rule.service)
-
-
-def _usual_bounds(dialects: tuple[Dialect, ...]) -> tuple[int, ...]:
-    return plan.TEMPO_BOUNDS_NS if dialects == (Dialect.TEMPO,) else plan.DEFAULT_BOUNDS_NS
 
 
 def _dimensions(entries: Iterable[Dimension], metrics: Metrics) -> tuple[plan.Dimension, ...]:

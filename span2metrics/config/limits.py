@@ -22,20 +22,22 @@ class Limits:
         Whole(0, MOST),
         ENGINE.most_services,
         "Services that are told apart; 0: any number. The spans of further ones count under the service __other__, "
-        "until some have left (metrics.expire_after). 5000 is more than nearly all fleets have.",
+        "until some have left (metrics.expire_after). 5000 is more than nearly all fleets have. Those that slos or "
+        "apdex name are told apart in any case.",
     )
     series: int = setting(
         Whole(0, MOST),
         ENGINE.most_series,
         "Label sets that there may be in all; 0: any number. A further one is not made: its spans count in the series "
         'otel_metric_overflow="true" of their service, which keeps kind and status, so that totals and error rates '
-        "stay exact. 100000 are some 90MiB here and 2 million samples a scrape.",
+        "stay exact. 100000 are some 90MiB here and 2 million samples a scrape. What slos and apdex select is made "
+        "beyond it all the same, up to as many again.",
     )
     series_per_service: int = setting(
         Whole(0, MOST),
         ENGINE.most_series_of_service,
         "Label sets that one service may have; 0: any number. 2000, so that one service whose names or dimensions hold "
-        "ids takes no room from the others.",
+        "ids takes no room from the others. Of what slos and apdex select, as many again.",
     )
     edges: int = setting(
         Whole(0, MOST),

@@ -43,12 +43,14 @@ from span2metrics.config.sampling import Sampling
 from span2metrics.config.scalars import NS_PER_SECOND, Endpoint
 from span2metrics.config.section import Entry, Section, setting
 from span2metrics.config.service_graph import ServiceGraph
+from span2metrics.config.slos import Apdex, Slo, SloEntry
 from span2metrics.config.span_names import Rule, SpanNames
 from span2metrics.engine.exponential import FEWEST_BUCKETS
 from span2metrics.engine.exponential import MOST_BUCKETS as MOST_NATIVE
 from span2metrics.engine.plan import Dialect, Histograms, Plan, Unit
 
 __all__ = [
+    "Apdex",
     "Calls",
     "Config",
     "Cors",
@@ -71,6 +73,7 @@ __all__ = [
     "Rule",
     "Sampling",
     "ServiceGraph",
+    "Slo",
     "SpanNames",
     "Time",
     "Web",
@@ -278,6 +281,18 @@ class Config:
         "Numbers that spans carry, such as the amount of a payment, as metrics; at most 64. Of spans that count, for "
         "as many as each stands for, within the limits of label sets. None by default, because only you know what your "
         "spans carry.",
+    )
+    slos: tuple[Slo, ...] = setting(
+        ListOf(SloEntry(Slo)),
+        (),
+        "Service level objectives: `span2metrics generate rules` writes Prometheus' rules and alerts for them. None by "
+        "default, because only you know what you promise.",
+    )
+    apdex: tuple[Apdex, ...] = setting(
+        ListOf(Entry(Apdex)),
+        (),
+        "Apdex of services, one number between 0 and 1 for how content those are who call them, recorded by the same "
+        "rules. None by default: the threshold is yours to choose.",
     )
     secrets: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from span2metrics.config.bounds import added_bounds, bounds_of
 from span2metrics.config.models import Config, Native
+from span2metrics.config.scalars import format_duration
 from span2metrics.engine.plan import Histograms
 
 _BOTH = (
@@ -23,9 +25,24 @@ _BOUNDS = "metrics.buckets: with native histograms the bounds are no buckets, th
 _UNUSED = "metrics.native: there are no native histograms to which it would apply; set metrics.histograms"
 
 
+_NEWBORN = (
+    "metrics.zero_first: a rate does not see the first calls of a series that is new, or was gone for "
+    "metrics.expire_after; for objectives of rare calls set it to two scrape intervals"
+)
+_LATE_ERRORS = (
+    "metrics.errors_zero: without it a rate does not see the first error of a series, so that objectives look better"
+)
+_UTF8 = (
+    "metrics.utf8_names: the rules of slos and apdex ask for labels with underscores; Prometheus 3 needs "
+    "metric_name_escaping_scheme: underscores in its scrape job"
+)
+
+
 def notes(config: Config) -> Iterator[str]:
     """Notes on a configuration that was loaded, in the order of its settings."""
     metrics = config.metrics
+    if config.slos or config.apdex:
+        yield from _of_objectives(config)
     if metrics.histograms is Histograms.BOTH:
         yield _BOTH
     if metrics.histograms is Histograms.NATIVE:
@@ -34,3 +51,16 @@ def notes(config: Config) -> Iterator[str]:
             yield _BOUNDS
     if metrics.histograms is Histograms.CLASSIC and metrics.native != Native():
         yield _UNUSED
+
+
+def _of_objectives(config: Config) -> Iterator[str]:
+    if added := added_bounds(config):
+        shown = ", ".join(map(format_duration, added))
+        yield f"metrics.buckets: slos and apdex add {shown} to every series; that makes {len(bounds_of(config))} bounds"
+    if config.slos and config.metrics.zero_first is None:
+        yield _NEWBORN
+    if config.slos and not config.metrics.errors_zero:
+        yield _LATE_ERRORS
+    wheres = [*(slo.where for slo in config.slos), *(apdex.where for apdex in config.apdex)]
+    if config.metrics.utf8_names and any(where.resource or where.span for where in wheres):
+        yield _UTF8

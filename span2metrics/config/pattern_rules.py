@@ -30,6 +30,10 @@ def _conditions(config: Config) -> Iterator[tuple[str, Where]]:
     for key, entries in (("include", config.filters.include), ("exclude", config.filters.exclude)):
         yield from ((f"filters.{key}[{i}]", where) for i, where in enumerate(entries))
     yield from ((f"measures[{i}].where", measure.where) for i, measure in enumerate(config.measures))
+    for i, entry in enumerate(config.slos):
+        yield f"slos[{i}].where", entry.where
+    for i, apdex in enumerate(config.apdex):
+        yield f"apdex[{i}].where", apdex.where
 
 
 def rewrites_fit(dimensions: Iterable[tuple[str, Dimension]], config: Config, reading: Reading) -> None:

@@ -16,6 +16,7 @@ from span2metrics.config.models import Config, Dimension, ResourceLabel, Rule
 from span2metrics.config.pattern_rules import conditions_can_hold, rewrites_fit
 from span2metrics.config.reading import Reading
 from span2metrics.config.scalars import Endpoint
+from span2metrics.config.slo_rules import objectives_can_be_kept
 from span2metrics.engine.dialects import views_of
 from span2metrics.engine.patterns import compiled
 from span2metrics.engine.plan import Action, Dialect
@@ -55,6 +56,7 @@ def check(config: Config, reading: Reading) -> None:
         hashes_have_a_key,
         measures_fit,
         measures_are_apart,
+        objectives_can_be_kept,
     ):
         rule(config, reading)
 

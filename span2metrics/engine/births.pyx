@@ -4,6 +4,9 @@
 # room for a new one, its spans count in the service's overflow series, which is beyond the limits, so that totals stay
 # exact.  Keys remember that they were turned away, and ask again once there is room.
 #
+# Label sets that the plan selects are admitted where there is no room for others, up to as many again as the limits
+# allow: a sender can make any number of those, too.
+#
 # Rules: semantics §1.5.
 
 
@@ -20,11 +23,13 @@ cdef class Births:
     cdef Expiry calls_expiry
     cdef Expiry durations_expiry
     cdef bint filters
+    cdef bint selection             # some label sets are selected
     cdef bint shared                # labels do not tell services: a series may be of several
     cdef size_t sets                # label sets that count against the limits …
     cdef size_t most                # … which are these; 0: none
     cdef size_t most_of_service
     cdef size_t outside
+    cdef size_t beyond              # of the sets: those that were admitted because they are selected
     cdef uint64_t values_left       # how often, and one more, a value of those of `max_values` has left
     cdef bint any_gone              # series have ended: keys may be strangers
     cdef uint64_t now               # milliseconds, monotonic
@@ -34,7 +39,7 @@ cdef class Births:
 
     def __cinit__(self, policy, plan, SeriesTable calls, SeriesTable durations, Services services, Notes notes):
         self.policy, self.services, self.notes = policy, services, notes
-        self.filters = policy.filters
+        self.filters, self.selection = policy.filters, policy.selection
         self.shared = names.SERVICE_NAME in plan.exclude
         self.values_left = 1
         self.calls, self.durations = calls, durations
@@ -73,13 +78,17 @@ cdef class Births:
 
     cdef bint may_ask(self, Target* target, context):
         """Is there room where there was none?"""
+        cdef Service service
         if target.notes & CAPPED and self.has_room_for_values(target.notes & NOTE):
             return True
         if not target.notes & LIMITED:
             return False
-        if self.shared:
-            return self.has_room(<Service>context.room)
-        return self.has_room(self.services.owner(self.calls.at(target.calls)))
+        service = context.room if self.shared else self.services.owner(self.calls.at(target.calls))
+        if self.has_room(service):
+            return True
+        if not self.selection or not self.has_reserve(service):
+            return False
+        return names.LIMIT_SELECTED in self.notes.note(target.notes).limits
 
     cdef inline bint has_room_for_values(self, uint32_t note) except -1:
         """Is there room for a value of a note's labels?  Where there was none, there is none until a value leaves."""
@@ -95,6 +104,21 @@ cdef class Births:
         if self.most and self.sets >= self.most:
             return False
         return not self.most_of_service or service.sets < self.most_of_service
+
+    cdef inline bint has_reserve(self, Service service):
+        """Is there room for what is selected?"""
+        if self.most and self.beyond >= self.most:
+            return False
+        return not self.most_of_service or service.beyond < self.most_of_service
+
+    cdef bint is_selected(self, Miss miss):
+        if self.selection and not miss.asked:
+            miss.asked = True
+            try:
+                miss.selected = self.policy.selects(miss.context, miss.name, miss.kind, miss.status, miss.values)
+            except Exception:
+                self.policy_errors += 1
+        return miss.selected
 
     # --- births -------------------------------------------------------------------------------------------------------
 
@@ -139,15 +163,15 @@ cdef class Births:
             if capped:
                 limits.append(names.LIMIT_VALUES)
                 flags |= CAPPED
-            why = self.why_not(service)
-            target.calls = self.within(self.calls, calls, status_at, status, zero, service)
+            target.calls = self.within(self.calls, calls, status_at, status, zero, miss)
+            why = self.why_not(miss) if target.calls == NO_SERIES else None
             if target.calls == NO_SERIES:
                 limited, target.calls = True, self.overflow(self.calls, miss, service)
             target.durations = target.calls
             if self.durations is not self.calls:
-                why = why if limited else self.why_not(service)
-                target.durations = self.within(self.durations, durations, status_at, status, -1, service)
+                target.durations = self.within(self.durations, durations, status_at, status, -1, miss)
                 if target.durations == NO_SERIES:
+                    why = why or self.why_not(miss)
                     limited, target.durations = True, self.overflow(self.durations, miss, service)
             if limited:
                 limits.append(why)
@@ -158,22 +182,30 @@ cdef class Births:
             self.values_left += self.policy.values.settle()
         return 0
 
-    cdef object why_not(self, Service service):
+    cdef object why_not(self, Miss miss):
         """The limit that leaves no room."""
+        cdef Service service = miss.context.room
+        if self.is_selected(miss):
+            return names.LIMIT_SELECTED
         if self.most_of_service and service.sets >= self.most_of_service:
             return names.LIMIT_SERVICE_SERIES
         return names.LIMIT_SERIES
 
     cdef uint32_t within(
-        self, SeriesTable table, bytes labels, uint32_t status_at, uint32_t status, int zero, Service service
+        self, SeriesTable table, bytes labels, uint32_t status_at, uint32_t status, int zero, Miss miss
     ) except? 0xFFFFFFFE:
         """The series with these labels; NO_SERIES: there is none and no room for it."""
+        cdef Service service = miss.context.room
         cdef uint32_t number = table.lookup(labels, status)
-        if number != NO_SERIES or not self.has_room(service):
+        cdef bint room = self.has_room(service)
+        if number != NO_SERIES or not room and not (self.is_selected(miss) and self.has_reserve(service)):
             return number
         number = table.obtain(labels, status_at, status)
-        table.at(number).text.owner = service.number
+        table.at(number).text.owner = service.number | (0 if room else BEYOND)
         self.count(service, 1)
+        if not room:
+            service.beyond += 1
+            self.beyond += 1
         if self.policy.values.caps:
             self.policy.values.take(labels)
         if zero >= 0:
@@ -235,6 +267,9 @@ cdef class Births:
             self.outside -= 1
         else:
             self.count(service, -1)
+            if series.text.owner & BEYOND:
+                service.beyond -= 1
+                self.beyond -= 1
 
     # --- deaths -------------------------------------------------------------------------------------------------------
 

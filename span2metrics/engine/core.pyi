@@ -53,3 +53,6 @@ class Engine:
 
 def find_cards(text: str) -> list[tuple[int, int]]:
     """Where a text has payment card numbers: (start, end) by characters, ascending by start; they may overlap."""
+
+def template_name(name: str) -> str:
+    """The name with placeholders for the ids in it, as labels show it where there are templates."""

@@ -155,7 +155,7 @@ cdef class Engine:
     def __init__(self, plan):
         privacy = Privacy(plan.privacy)
         self.policy = Policy(plan, privacy.redaction and privacy.redaction.of)
-        self.services = Services(plan.most_services)
+        self.services = Services(plan.most_services, self.policy.selected_services)
         self.contexts = Contexts(self.policy, plan, self.services, privacy)
         self.keys = Keys(plan.raw_key_bytes)
         natives = Natives(plan, units(plan) if plan.histograms.native else ())

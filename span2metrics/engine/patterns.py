@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+_CANDIDATE = 64  # bytes
+
 
 class Pattern:
     """A pattern with so many `groups`.  Its `.` is any character, line ends included.
@@ -22,9 +24,20 @@ class Pattern:
         compiled = regex(pattern.encode(), dot_nl=True)
         self.groups: int = compiled.groups
         self._fullmatch: Any = compiled.fullmatch
+        self._range: Any = compiled.possiblematchrange
 
     def matches(self, text: str) -> bool:
         return self._fullmatch(text.encode()) is not None
+
+    def matches_nothing(self) -> bool:
+        """Whether no text at all can match, as far as RE2 knows: it has one candidate, and that does not."""
+        import re2
+
+        try:
+            least, greatest = self._range(_CANDIDATE)
+        except re2.error:
+            return False
+        return least == greatest and self._fullmatch(least) is None
 
     def groups_of(self, text: str) -> tuple[str, ...] | None:
         """Texts of the groups, "" for one that took no part; None where the pattern does not match.

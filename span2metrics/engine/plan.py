@@ -272,6 +272,9 @@ class Plan:
     most_series_of_service  overflow series
     most_edges             edges of the service graph; beyond, an end is `__other__`
     most_targets           instances of services that `target_info` shows, at least 1; of more, those heard of last
+    selected               what is asked of in particular: label sets of which any holds, by the texts that labels show
+                           before a dimension rewrites them, are admitted beyond the limits of series, up to as many
+                           again; services that one names are told apart beyond theirs
     """
 
     dialects: tuple[Dialect, ...] = (Dialect.OTEL,)
@@ -310,6 +313,7 @@ class Plan:
     most_series_of_service: int = 2000
     most_edges: int = 20_000
     most_targets: int = 10_000
+    selected: tuple[Where, ...] = ()
 
     @property
     def limits(self) -> dict[str, int]:

@@ -20,6 +20,7 @@ from span2metrics.engine.plan import Dimension, Plan, Source
 from span2metrics.engine.predicate import Filter, Subject
 from span2metrics.engine.rewriting import Hide, Rewriter, as_it_is
 from span2metrics.engine.value_limits import ValueLimits
+from span2metrics.engine.where import Filters, services_of
 
 #: Marks of a value on its way from the wire to a label.
 CUT = 1
@@ -126,7 +127,8 @@ class Policy:
     for labels and filters; those behind them are what `naming` reads, at the positions `naming_at`.  `read_attributes`
     are those of a span and what it is weighed by, which is at `weight_at` (-1: by none).  `split` says that calls and
     durations have labels of their own.  `labels` are all label names that may come from the traffic.  `filters` says
-    that not all keys may be kept, `rewrites` that labels may show other values than were read.
+    that not all keys may be kept, `rewrites` that labels may show other values than were read, `selection` that it
+    `selects` some; `selected_services` are the services that those name.
     """
 
     def __init__(self, plan: Plan, hide: Hide | None = None) -> None:
@@ -148,6 +150,9 @@ class Policy:
         self.rewrites = any(label.rewriter for label in (*self._calls, *self._durations))
         self.filters = bool(plan.filters)
         self._filter = Filter(plan.filters, self.place)
+        self.selection = bool(plan.selected)
+        self.selected_services = services_of(plan.selected)
+        self._selected = Filter(Filters(include=plan.selected), self.place)
         self.tells_senders = self.filters or any(rule.service for rule in plan.name_rules)
         self.label_values = len(self.attributes[Source.SPAN])
         self.naming = Naming(() if names.SPAN_NAME in plan.exclude else plan.name_rules)
@@ -192,9 +197,9 @@ class Policy:
     def reads(self, label: str) -> bool:
         """Whether what a built-in label shows is part of a key."""
         filtered = {
-            names.SPAN_NAME: self._filter.reads_name,
-            names.SPAN_KIND: self._filter.reads_kind,
-            names.STATUS_CODE: self._filter.reads_status,
+            names.SPAN_NAME: self._filter.reads_name or self._selected.reads_name,
+            names.SPAN_KIND: self._filter.reads_kind or self._selected.reads_kind,
+            names.STATUS_CODE: self._filter.reads_status or self._selected.reads_status,
         }
         return label not in self._exclude or filtered[label]
 
@@ -217,6 +222,11 @@ class Policy:
         """Whether spans with that key count; the arguments are those of `name`."""
         found = (values, (context.sender, *context.resource[1:]), context.scope)
         return self._filter.keeps(Subject(context.sender or names.UNKNOWN_SERVICE, name, kind, status, found))
+
+    def selects(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> bool:
+        """Whether the plan asks for the label set of that key in particular; by what its labels show."""
+        found = (values, context.resource, context.scope)
+        return self._selected.keeps(Subject(context.service, name, kind, status, found))
 
     def name(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Names:
         """Label texts for a key.  `values`: texts by `span_attributes`, those for labels, "" for none."""

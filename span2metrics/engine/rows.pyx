@@ -103,6 +103,8 @@ cdef class Miss:
     cdef object marked      # (labels cut, bytes replaced), or None
     cdef object context_marked
     cdef bint known         # by its normalised key: target is set
+    cdef bint asked         # whether it is `selected`, …
+    cdef bint selected      # … one of those that are admitted beyond the limits
     cdef Miss origin        # the first of this request with the same normalised key, if not itself
     cdef Target target
 

@@ -12,7 +12,7 @@
 cdef struct Text:
     uint16_t status_at      # where the status pair goes; the bytes follow: a="x",b="y",
     uint16_t references     # series that show it
-    uint32_t owner          # number of the service that it counts for, and OUTSIDE
+    uint32_t owner          # number of the service that it counts for, and OUTSIDE or BEYOND
     uint32_t sibling        # number of the series with status ERROR beside the one that it was made for, from 1; 0: none
 
 cdef struct Series:
@@ -37,7 +37,8 @@ cdef enum:
     SIBLING_OF_ONE = 4
     ERROR_STATUS = 2
     OUTSIDE = 0x80000000    # of `owner`: the series is beyond the limits, not within
-    NO_OWNER = 0x7FFFFFFF     # of `owner`: no service
+    BEYOND = 0x40000000     # of `owner`: it counts, and there was no room but for what is selected
+    OWNER = 0x3FFFFFFF      # of `owner`: the number; all of it: no service
     LAST_STAMP = 0x7FFE     # of a number that may be used again
 
 
@@ -136,7 +137,7 @@ cdef class SeriesTable:
         if number != NO_SERIES:
             return number
         text = <Text*>reallocated(NULL, sizeof(Text) + size)
-        text[0] = Text(<uint16_t>status_at, 0, NO_OWNER, 0)
+        text[0] = Text(<uint16_t>status_at, 0, OWNER, 0)
         memcpy(text + 1, PyBytes_AS_STRING(labels), size)
         return self.add(text, size, status, hash)
 

@@ -13,6 +13,7 @@ cdef class Service:
     cdef uint32_t number            # in `Services.by_number`
     cdef uint32_t sets              # label sets that count against its limit
     cdef uint32_t outside           # series beyond the limits
+    cdef uint32_t beyond            # label sets that were admitted because they are selected
     cdef uint32_t seen              # as that of series
     cdef bint live                  # it was admitted and has not left …
     cdef bint left                  # … or has: who comes back under its name begins anew
@@ -27,9 +28,10 @@ cdef class Services:
     cdef list by_number             # None: it has left
     cdef list free                  # numbers
     cdef size_t most                # 0: any number
+    cdef object selected            # names of those for whom there is always room
 
-    def __cinit__(self, size_t most):
-        self.most = most
+    def __cinit__(self, size_t most, selected):
+        self.most, self.selected = most, selected
         self.by_name, self.fresh, self.by_number, self.free = {}, {}, [], []
         self.other = made_service(names.OTHER)
         self.admit(self.other)
@@ -40,7 +42,7 @@ cdef class Services:
         if service is None:
             service = self.fresh.get(name)
         if service is None:
-            if not self.has_room() and name != names.UNKNOWN_SERVICE:
+            if not self.has_room() and not self.is_never_turned_away(name):
                 return self.other
             service = self.fresh[name] = made_service(name)
         return service
@@ -53,10 +55,13 @@ cdef class Services:
         if found is None:
             found = self.fresh.get(service.name)
         if found is None:
-            if not self.has_room() and service.name != names.UNKNOWN_SERVICE:
+            if not self.has_room() and not self.is_never_turned_away(service.name):
                 return False
             found = self.fresh[service.name] = service
         return found is service
+
+    cdef inline bint is_never_turned_away(self, str name):
+        return name == names.UNKNOWN_SERVICE or name in self.selected
 
     cdef bint has_room(self):
         return not self.most or PyDict_Size(self.by_name) + PyDict_Size(self.fresh) - 1 < <Py_ssize_t>self.most
@@ -89,7 +94,7 @@ cdef class Services:
 
     cdef inline Service owner(self, Series* series):
         """The one that a series counts for; `other` where that has left, as it may where labels do not tell services."""
-        owner = <object>PyList_GET_ITEM(self.by_number, series.text.owner & ~<uint32_t>OUTSIDE)
+        owner = <object>PyList_GET_ITEM(self.by_number, series.text.owner & OWNER)
         return <Service>owner if owner is not None else self.other
 
     cdef int dismiss(self, uint32_t now, uint32_t after) except -1:

@@ -87,6 +87,17 @@ cdef size_t templated(const uint8_t* data, size_t size, uint8_t* out, uint8_t* f
     return s.out - out
 
 
+def template_name(str name not None):
+    """The name with placeholders for the ids in it, as labels show it where there are templates."""
+    cdef bytes text = name.encode()
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, TEMPLATE_GROWTH * PyBytes_GET_SIZE(text))
+    cdef uint8_t found = 0
+    cdef size_t size = templated(
+        <const uint8_t*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), <uint8_t*>PyBytes_AS_STRING(out), &found
+    )
+    return out[:size].decode() if found else name
+
+
 cdef inline void template_next(Scan* s) noexcept nogil:
     cdef uint8_t byte = s.at[0]
     cdef uint8_t shape = CLASSES[byte]

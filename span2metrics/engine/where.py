@@ -10,6 +10,7 @@ Rules: semantics §1.3.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -40,6 +41,11 @@ class Where:
 
 #: No condition: every span is meant.
 EVERYTHING = Where()
+
+
+def services_of(wheres: Iterable[Where]) -> frozenset[str]:
+    """The services that are named in full."""
+    return frozenset(name for where in wheres if where.service for name in where.service.equal)
 
 
 @dataclass(frozen=True, slots=True)

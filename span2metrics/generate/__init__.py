@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from span2metrics.config import Config
-from span2metrics.generate import alerts, graph, graph_causes, measure, red, thresholds, usual
+from span2metrics.generate import alerts, apdex, graph, graph_causes, measure, red, slo, thresholds, usual
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
 
 def rule_files(config: Config, links: Links) -> tuple[RuleFile, ...]:
     """Every rule file of a configuration, in the order in which they are read; those without a rule are left out."""
-    files = [thresholds.rule_file(), *_services(config, links), alerts.of_daemon(links, graph=_has_graph(config))]
-    if amounts := measure.rule_file(config, links):
-        files.append(amounts)
-    return tuple(files)
+    daemon = alerts.of_daemon(links, graph=_has_graph(config))
+    files = (thresholds.rule_file(), *_services(config, links), *_promises(config, links), daemon)
+    amounts = measure.rule_file(config, links)
+    return (*files, amounts) if amounts else files
 
 
 def _has_graph(config: Config) -> bool:
@@ -37,3 +37,11 @@ def _services(config: Config, links: Links) -> Iterator[RuleFile]:
         yield graph_causes.rule_file()
     if services:
         yield alerts.of_services(links, graph=edges is not None)
+
+
+def _promises(config: Config, links: Links) -> Iterator[RuleFile]:
+    """Objectives and apdex."""
+    if config.slos:
+        yield slo.rule_file(config, links)
+    if config.apdex:
+        yield apdex.rule_file(config)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from span2metrics.generate.rule import Alert, Group, Recording, RuleFile
 
 #: Texts that YAML reads as that very text without quotes.
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-/ ]*[A-Za-z0-9_]|[A-Za-z_]")
+_PLAIN = re.compile(r"(?!.*: )[A-Za-z_][A-Za-z0-9_:.\-/ ]*[A-Za-z0-9_]|[A-Za-z_]")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 

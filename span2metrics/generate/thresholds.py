@@ -214,12 +214,26 @@ FUTURE_RATIO = _t(
     "The clock of a sender, or ours, is wrong: durations between machines and time.slack are, too.",
 )
 
+SLO_ERRORS = _t(
+    "slo_minimum_errors",
+    5,
+    "bad calls in an alert's long window",
+    "Fewer tell nobody: of ten calls in a quiet night one is a tenth, and no reason to wake anybody.",
+)
+SLO_FORECAST = _t(
+    "slo_forecast_days",
+    3,
+    "days until an error budget is gone, at the rate of the last one",
+    "Time enough to postpone a release, and longer than a weekend.",
+)
+
 THRESHOLDS = (
     *(ERROR_RATIO, ERROR_EVENTS, LATENCY, LATENCY_EVENTS, CAUSE_SHARE),
     *(TRAFFIC_DROP, TRAFFIC_EVENTS, RETRY_FACTOR, RETRY_EVENTS, AMOUNT_FACTOR, AMOUNT_RATIO, AMOUNT_EVENTS),
     *(REFUSED_RATIO, BAD_REQUEST_RATIO, DROPPED_RATIO, OVERFLOW_RATIO, SERIES_FILL),
     *(UNPAIRED_RATIO, UNPAIRED_EVENTS, RENDER_SECONDS, SCRAPE_RATIO),
     *(CERTIFICATE_DAYS, CERTIFICATE_LAST_DAYS, KAFKA_LAG, LATE_RATIO, FUTURE_RATIO),
+    *(SLO_ERRORS, SLO_FORECAST),
 )
 
 _HEAD = """\

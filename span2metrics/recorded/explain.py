@@ -31,6 +31,7 @@ _REACHED = {
     names.LIMIT_SERVICE_SERIES: f"limits.series_per_service: {_OVERFLOW}",
     names.LIMIT_EDGES: f"limits.edges: an end of its edge is {names.OTHER}",
     names.LIMIT_VALUES: f"max_values of a dimension: its value is {names.OTHER}",
+    names.LIMIT_SELECTED: f"limits.series or series_per_service, met once more by what slos select: {_OVERFLOW}",
 }
 _BUCKET = re.compile(r'(.*?),?le="([^"]*)"')
 

@@ -20,6 +20,7 @@ _KEYS = {
     names.LIMIT_SERVICE_SERIES: "limits.series_per_service",
     names.LIMIT_EDGES: "limits.edges",
     names.LIMIT_VALUES: "max_values",
+    names.LIMIT_SELECTED: "limits.series, of slos",
 }
 #: Characters of a value that are shown.
 _WIDTH = 60
@@ -90,8 +91,9 @@ def _limits(preview: Preview) -> Iterator[Sequence[str]]:
     for found in preview.cut["limits"]:
         limit, most = found["limit"], found["most"]
         yield _KEYS[limit], _n(most) if most else "none", f"{_n(used[limit])} would be used{_beyond(preview, limit)}"
-    if _overflowed(preview, names.LIMIT_VALUES):
-        yield _KEYS[names.LIMIT_VALUES], "", _beyond(preview, names.LIMIT_VALUES).removeprefix("; ")
+    for limit in (names.LIMIT_VALUES, names.LIMIT_SELECTED):
+        if _overflowed(preview, limit):
+            yield _KEYS[limit], "", _beyond(preview, limit).removeprefix("; ")
 
 
 def _beyond(preview: Preview, limit: str) -> str:

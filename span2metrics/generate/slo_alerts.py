@@ -1,0 +1,114 @@
+"""Alerts of an objective: its budget goes too fast, will be gone soon, or nothing is known of it.
+
+The numbers of an alert are those of its long window.  Its labels are those of the recorded series, and the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+from span2metrics.config.slos import Slo
+from span2metrics.generate.alerting import PAGE, SLOS, TICKET, Links, Told, alert
+from span2metrics.generate.families import Families
+from span2metrics.generate.matchers import number
+from span2metrics.generate.rule import Alert
+from span2metrics.generate.slo_runbooks import runbooks
+from span2metrics.generate.slo_series import ALL, BAD, Labels, bad_ratio, of
+from span2metrics.generate.slo_windows import TIERS, Tier, bad_share, budget, rate
+from span2metrics.generate.thresholds import SLO_ERRORS, SLO_FORECAST
+
+BURNS_FAST, BURNS_SLOWLY = "SLOErrorBudgetBurnsFast", "SLOErrorBudgetBurnsSlowly"
+EXHAUSTED_SOON, ABSENT = "SLOErrorBudgetExhaustedSoon", "SLODataAbsent"
+_BURNS = {PAGE: BURNS_FAST, TICKET: BURNS_SLOWLY}
+#: Nights without a call are no fault, whole days without any are.
+SILENCE = "1d"
+#: Of a Prometheus that is new, and of a forecast that one bad minute moved.
+PATIENCE = "1h"
+
+
+def alerts(slo: Slo, families: Families, labels: Labels, links: Links) -> Iterator[Alert]:
+    """Those that are evaluated often."""
+    yield from (_burns(slo, tier, families, labels, links) for tier in TIERS)
+    yield _absent(slo, families, labels, links)
+
+
+def _burns(slo: Slo, tier: Tier, families: Families, labels: Labels, links: Links) -> Alert:
+    share, name = bad_share(tier, slo), _BURNS[tier.severity]
+    expr = "\nand\n".join(
+        (
+            f"{of(bad_ratio(tier.long), slo)} > {number(share)}",
+            f"{of(bad_ratio(tier.short), slo)} > {number(share)}",
+            _enough_errors(slo, tier.long),
+        )
+    )
+    told = Told(
+        f"{slo.name}: {{{{ $value | humanizePercentage }}}} of the calls in {tier.long} were bad, "
+        f"{_allowed(slo)} are allowed",
+        f"In the last {tier.long} and in the last {tier.short} the error budget went at least {_times(share, slo)} "
+        f"times as fast as it may. {_left(slo)}",
+    )
+    comment = ""
+    if rate(tier, slo) * budget(slo) > share:
+        comment = f"{number(rate(tier, slo))} times the budget would be more than all calls, or nearly."
+    made = alert(
+        name, expr, "", tier.severity, told, runbooks(families)[name], links, SLOS, variables=_BOARD, comment=comment
+    )
+    return _labelled(made, {**labels, "window": tier.long})
+
+
+_BOARD = (("slo", "slo"),)
+
+
+def _enough_errors(slo: Slo, window: str) -> str:
+    """Rates summed step by step are errors, however often they are recorded; over long windows the steps are longer."""
+    step, seconds = ("1m", 60) if window == "1h" else ("5m", 300)
+    return f"sum_over_time({of(BAD, slo)}[{window}:{step}]) * {seconds} >= {SLO_ERRORS.scalar}"
+
+
+def _allowed(slo: Slo) -> str:
+    return f"{number(budget(slo) * 100)} %"
+
+
+def _times(share: Decimal, slo: Slo) -> str:
+    return f"{share / budget(slo):.3g}"
+
+
+def _left(slo: Slo) -> str:
+    """What is left of the budget, where that is known; a query within the template."""
+    query = f"slo:period_error_budget_remaining:ratio{{slo='{slo.name}'}}"
+    shown = "{{ . | first | value | humanizePercentage }}"
+    return f'{{{{ with query "{query}" }}}}{shown} of the budget for {slo.days} days is left.{{{{ end }}}}'
+
+
+def exhausted_soon(slo: Slo, families: Families, labels: Labels, links: Links) -> Alert:
+    expr = "\nand\n".join(
+        (
+            f"{of('slo:time_to_exhaustion:days', slo)} < {SLO_FORECAST.scalar}",
+            _enough_errors(slo, "1d"),
+        )
+    )
+    told = Told(
+        f'{slo.name}: its error budget is gone in {{{{ $value | printf "%.1f" }}}} days',
+        f"That is when the objective of {number(slo.objective)} % in {slo.days} days is missed, if calls go on to fail "
+        f"as in the last day. {_left(slo)}",
+    )
+    made = alert(
+        EXHAUSTED_SOON, expr, PATIENCE, TICKET, told, runbooks(families)[EXHAUSTED_SOON], links, SLOS, variables=_BOARD
+    )
+    return _labelled(made, labels)
+
+
+def _absent(slo: Slo, families: Families, labels: Labels, links: Links) -> Alert:
+    told = Told(
+        f"{slo.name}: no call of it was seen in {SILENCE}",
+        "Nobody would be told if its objective were missed: no series has the labels that it asks for.",
+    )
+    expr = f"absent_over_time({of(ALL, slo)}[{SILENCE}])"
+    made = alert(ABSENT, expr, PATIENCE, TICKET, told, runbooks(families)[ABSENT], links, SLOS, variables=_BOARD)
+    return _labelled(made, labels)
+
+
+def _labelled(made: Alert, labels: Labels) -> Alert:
+    return replace(made, labels={**made.labels, **labels})

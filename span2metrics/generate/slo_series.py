@@ -1,0 +1,32 @@
+"""What the recorded series of an objective are called, and how rules ask for one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from span2metrics import names
+from span2metrics.config.slos import Slo
+from span2metrics.generate.matchers import Matcher, selector
+
+Labels = Mapping[str, str]
+#: Events a second, all and bad ones.
+ALL, BAD = "slo:sli_event:rate5m", "slo:sli_error:rate5m"
+
+
+def bad_ratio(window: str) -> str:
+    """The share of bad events in a window."""
+    return f"slo:sli_error:ratio_rate{window}"
+
+
+def of(series: str, slo: Slo) -> str:
+    """The series of this objective."""
+    return selector(series, (Matcher("slo", "=", slo.name),))
+
+
+def labels_of(slo: Slo) -> Labels:
+    """Of all series and alerts; the service too where it is one, so that alerts are grouped with its others."""
+    labels = {"slo": slo.name, "sli": slo.sli.kind}
+    service = slo.where.service
+    if service is not None and not service.patterns and len(service.equal) == 1:
+        labels[names.SERVICE_NAME] = service.equal[0]
+    return labels
