@@ -17,6 +17,7 @@ cdef class Births:
     cdef SeriesTable durations      # the same table where both families have equal labels
     cdef Services services
     cdef Notes notes
+    cdef Selections selections      # None: nothing is measured
     cdef Expiry calls_expiry
     cdef Expiry durations_expiry
     cdef bint filters
@@ -33,6 +34,7 @@ cdef class Births:
     def __cinit__(self, policy, plan, SeriesTable calls, SeriesTable durations, Services services, Notes notes):
         self.policy, self.services, self.notes = policy, services, notes
         self.filters = policy.filters
+        self.selections = Selections(policy, plan.raw_key_bytes // 8) if plan.measures else None
         self.calls, self.durations = calls, durations
         self.calls_expiry = Expiry(calls, plan.expire_after_ns)
         self.durations_expiry = Expiry(durations, plan.expire_after_ns if durations is not calls else 0)
@@ -50,7 +52,7 @@ cdef class Births:
     cdef inline Entry* known(self, Keys keys, const uint8_t* key, size_t size, bint* aged) except? NULL:
         """A key's entry, if it is known and its series are still its own."""
         cdef Entry* entry = keys.find(key, <uint32_t>size, aged)
-        if entry is not NULL and not self.holds(&entry.target):
+        if entry is not NULL and not (self.holds(&entry.target) and self.has_selection(keys.selection(entry))):
             aged[0] = False
             return NULL
         return entry
@@ -62,6 +64,10 @@ cdef class Births:
         if not self.any_gone and not target.notes & (LIMITED | CAPPED):
             return True
         return self.stamp_of(target) == target.stamp and not self.may_ask(target)
+
+    cdef inline bint has_selection(self, uint32_t number):
+        """Is a known key's selection, if it has one, not forgotten?"""
+        return number == 0 or self.selections.holds(number)
 
     cdef inline uint16_t stamp_of(self, Target* target) noexcept:
         cdef uint16_t stamp = self.calls.at(target.calls).stamp
@@ -95,7 +101,7 @@ cdef class Births:
         cdef Miss miss
         for miss in misses:
             if miss.origin is not None:
-                miss.target = miss.origin.target
+                miss.target, miss.selection = miss.origin.target, miss.origin.selection
             elif not miss.known:
                 self.obtain(miss, self.named(miss))
             miss.target.notes = self.notes.changed(miss.target.notes, miss.marked, miss.found)
@@ -135,9 +141,18 @@ cdef class Births:
                 flags |= LIMITED
         target.notes = self.notes.of_limits(tuple(limits), capped) | flags
         target.stamp = self.stamp_of(target)
+        miss.selection = self.selected(miss)
         if self.policy.values.caps:
             self.policy.values.settle()
         return 0
+
+    cdef uint32_t selected(self, Miss miss) except? 0xFFFFFFFF:
+        """The number of a key's selection; 0: nothing of its spans is measured."""
+        try:
+            return self.selections.select(miss) if self.selections is not None else 0
+        except Exception:
+            self.policy_errors += 1
+            return 0
 
     cdef object why_not(self, Service service):
         """The limit that leaves no room."""

@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from span2metrics import names
+from span2metrics.engine.measures import Measuring
 from span2metrics.engine.naming import Naming
 from span2metrics.engine.plan import Dimension, Plan, Source
 from span2metrics.engine.predicate import Filter, Subject
 from span2metrics.engine.rewriting import Rewriter
+from span2metrics.engine.text import pairs_of
 from span2metrics.engine.value_limits import ValueLimits
 
 #: Marks of a value on its way from the wire to a label.
@@ -123,10 +125,11 @@ class Policy:
 
     `span_attributes`, `resource_attributes` and `scope_attributes` are what the core must read, in the order in which
     it must pass the values; the service's name is the resource's first.  Of the first, so many as `label_values` are
-    for labels and filters; those behind them are what `naming` reads, at the positions `naming_at`.  `read_attributes`
-    are those of a span and what it is weighed by, which is at `weight_at` (-1: by none).  `split` says that calls and
-    durations have labels of their own.  `labels` are all label names that may come from the traffic.  `filters` says
-    that not all keys may be kept, `rewrites` that labels may show other values than were read.
+    for labels and conditions; those behind them are what `naming` reads, at the positions `naming_at`.
+    `read_attributes` are those of a span, what it is weighed by, which is at `weight_at` (-1: by none), and what is
+    measured of it, at `measured_at`.  `split` says that calls and durations have labels of their own.  `labels` are all
+    label names that may come from the traffic.  `filters` says that not all keys may be kept, `rewrites` that labels
+    may show other values than were read.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -145,15 +148,20 @@ class Policy:
         self._calls = self._compiled((*common, *plan.calls_dimensions))
         self._durations = self._compiled((*common, *plan.duration_dimensions))
         self.split = self._calls != self._durations
-        self.rewrites = any(label.rewriter for label in (*self._calls, *self._durations))
+        self._measuring = Measuring(plan.measures, self.place, self._compiled)
+        self._shown_labels = (*self._calls, *self._durations, *self._measuring.labels)
+        self.rewrites = any(label.rewriter for label in self._shown_labels)
         self.filters = bool(plan.filters)
         self._filter = Filter(plan.filters, self.place)
-        self.tells_senders = self.filters or any(rule.service for rule in plan.name_rules)
+        self.tells_senders = (
+            self.filters or self._measuring.tells_senders or any(rule.service for rule in plan.name_rules)
+        )
         self.label_values = len(self.attributes[Source.SPAN])
         self.naming = Naming(() if names.SPAN_NAME in plan.exclude else plan.name_rules)
         self.naming_at = tuple(map(self._span_position, self.naming.attributes))
         self.span_attributes = tuple(self.attributes[Source.SPAN])
         self.weight_at = self._place_of_weight(plan.weight_attribute)
+        self.measured_at = tuple(map(self._span_position, self._measuring.attributes))
         self.read_attributes = tuple(self.attributes[Source.SPAN])
         for dimension in () if plan.graph is None else plan.graph.dimensions:
             list(self.places(dimension))
@@ -196,7 +204,7 @@ class Policy:
             names.SPAN_KIND: self._filter.reads_kind,
             names.STATUS_CODE: self._filter.reads_status,
         }
-        return label not in self._exclude or filtered[label]
+        return label not in self._exclude or filtered[label] or self._measuring.reads(label)
 
     def _place_of_weight(self, attribute: str) -> int:
         return self._span_position(attribute) if attribute else -1
@@ -209,14 +217,23 @@ class Policy:
 
     def _label_names(self) -> tuple[str, ...]:
         built_in = (label for label in (names.SERVICE_NAME, names.SPAN_NAME) if label not in self._exclude)
-        return tuple(dict.fromkeys((*built_in, *(label.name for label in (*self._calls, *self._durations)))))
+        return tuple(dict.fromkeys((*built_in, *(label.name for label in self._shown_labels))))
 
     # --- naming -------------------------------------------------------------------------------------------------------
 
     def keeps(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> bool:
         """Whether spans with that key count; the arguments are those of `name`."""
-        found = (values, (context.sender, *context.resource[1:]), context.scope)
-        return self._filter.keeps(Subject(context.sender or names.UNKNOWN_SERVICE, name, kind, status, found))
+        return self._filter.keeps(_subject(context, name, kind, status, values))
+
+    def measured(
+        self, context: Context, name: str, kind: int, status: int, values: Sequence[str]
+    ) -> tuple[bytes | None, ...] | None:
+        """By measure, the pairs that its series have behind those of the calls; None: it means no such spans.
+
+        None for all where no measure does.  The arguments are those of `name`.
+        """
+        subject = _subject(context, name, kind, status, values)
+        return self._measuring.own(subject, lambda labels: "".join(_texts(labels, context, values)).encode())
 
     def name(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Names:
         """Label texts for a key.  `values`: texts by `span_attributes`, those for labels, "" for none."""
@@ -253,6 +270,15 @@ class Policy:
         zero = len(shown) if self._errors_zero and status != names.ERROR else -1
         return Names(text, text, len(head.encode()), self._status(status), zero)
 
+    def overflow_of(self, labels: bytes, *, bare: bool = False) -> tuple[bytes, int]:
+        """The same by the labels of a series, perhaps of such a one: the text, and where the status goes."""
+        pairs = {label: pair(label, value) for label, value in pairs_of(labels)}
+        resource = () if bare else self._resource_labels
+        head = "".join(pairs.get(label, "") for label in (names.SERVICE_NAME, names.SPAN_KIND))
+        kept = "".join(pairs.get(label.name, "") for label in resource if label.in_zero)
+        dropped = "".join(pairs.get(label.name, "") for label in resource if not label.in_zero)
+        return f"{head}{kept}{pair(names.OVERFLOW_LABEL, 'true')}{dropped}".encode(), len(head.encode())
+
     def _status(self, status: int) -> int:
         """A series' status; one for all where no label shows it, although a filter may read it."""
         return 0 if names.STATUS_CODE in self._exclude else status
@@ -280,7 +306,7 @@ class Policy:
         """
         found = {names.SERVICE_NAME: context.resource_marks[0], names.SPAN_NAME: name_mark}
         shown = {label: mark for label, mark in found.items() if label not in self._exclude}
-        for label in (*self._calls, *self._durations):
+        for label in self._shown_labels:
             shown[label.name] = shown.get(label.name, 0) | self._mark(label, context, values, marks)
         was_cut, redacted = (tuple(name for name, m in shown.items() if m & mark) for mark in (CUT, REDACTED))
         replaced = any(mark & REPLACED for mark in shown.values())
@@ -296,6 +322,12 @@ class Policy:
                 return hidden | marked[at][i] | (CUT if is_cut else 0)
             hidden |= marked[at][i] & REDACTED
         return hidden
+
+
+def _subject(context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Subject:
+    """A key as its sender has it, also where it counts as `__other__`."""
+    found = (values, (context.sender, *context.resource[1:]), context.scope)
+    return Subject(context.sender or names.UNKNOWN_SERVICE, name, kind, status, found)
 
 
 def _texts(
