@@ -23,6 +23,8 @@ from span2metrics import memory, names
 from span2metrics.config import Config, compile_plan
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Format
+from span2metrics.generate import rule_files
+from span2metrics.generate.alerting import Links
 from span2metrics.intake import Intake
 from span2metrics.receivers.otlp_grpc import OtlpGrpc
 from span2metrics.receivers.otlp_http import OtlpHttp
@@ -34,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds for the refusals of what was cut in the queue to reach their senders, who then try elsewhere.
 _ANSWERING = 0.25
+#: Runbooks are where others link to, and lead nowhere themselves.
+_NO_LINKS = Links("", "")
 
 
 class Receiver(Protocol):
@@ -66,6 +70,7 @@ class Daemon:
             unready=lambda: self.unready,
             version=version,
             receivers=self.receivers,
+            rules=lambda: rule_files(config, _NO_LINKS),
             utf8_names=config.metrics.utf8_names,
         )
 

@@ -285,12 +285,15 @@ ANOMALOUS_SPANS = SelfMetric(
     ("reason",),
 )
 TRUNCATED_VALUES = SelfMetric(
-    "span2metrics_truncated_values", "counter", "Label values that were cut, by label, once a span.", ("label",)
+    "span2metrics_truncated_values",
+    "counter",
+    "Label values that were cut, by label, once a span; of edges a request.",
+    ("label",),
 )
 REDACTED_VALUES = SelfMetric(
     "span2metrics_redacted_values",
     "counter",
-    "Label values of which something was hidden (privacy), by label, once a span.",
+    "Label values of which something was hidden (privacy), by label, once a span; of edges a request.",
     ("label",),
 )
 TEMPLATED_NAMES = SelfMetric(

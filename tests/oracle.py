@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -20,7 +20,7 @@ from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Dimension, Escaping, Format, Now, Plan, Source
 from tests.oracle_cards import Hiding
 from tests.oracle_edges import Edges
-from tests.oracle_filters import OUTSIDE, dimension_of, fate, is_meant, lateness_of
+from tests.oracle_filters import OUTSIDE, dimension_of, fate, lateness_of
 from tests.oracle_graph_page import graph_shown
 from tests.oracle_halves import Settings
 from tests.oracle_limits import Limits
@@ -29,9 +29,10 @@ from tests.oracle_measures import (
     NEGATIVE,
     NOT_NUMERIC,
     POSITIVE,
+    Carried,
     Series,
     Taken,
-    amount_of,
+    carried_by,
     exemplar_with,
     measures_shown,
 )
@@ -71,14 +72,6 @@ class Renamed(NamedTuple):
     lost: bool
 
 
-class Carried(NamedTuple):
-    """What a span carries for a measure that means it: see `amount_of`; `own` labels of the measure."""
-
-    measure: int
-    own: Pairs
-    amount: int | str
-
-
 class Read(NamedTuple):
     """What is read of a span: its labels, how long it took, what is odd, and what was done to which labels."""
 
@@ -104,8 +97,8 @@ class Oracle:
         self.dropped: Counter[str] = Counter()
         self.ends: list[tuple[int, int]] = []
         self.anomalies: Counter[str] = Counter()
-        self.truncated: Counter[str] = Counter()
-        self.redacted: Counter[str] = Counter()
+        self._truncated: Counter[str] = Counter()
+        self._redacted: Counter[str] = Counter()
         self.templated: Counter[str] = Counter()
         self._calls: Counter[Pairs] = Counter()
         self._sizes: Counter[Pairs] = Counter()
@@ -139,8 +132,8 @@ class Oracle:
             self._sizes[calls] += place.size
             self._calls[calls] += 1
             self.anomalies.update(span.faults)
-            self.truncated.update(span.truncated)
-            self.redacted.update(span.redacted)
+            self._truncated.update(span.truncated)
+            self._redacted.update(span.redacted)
             self.templated.update(span.templated)
             if span.took is not None:
                 exemplar = exemplar_of(place.span, span.took, now) if self.plan.exemplars else None
@@ -179,6 +172,14 @@ class Oracle:
     def weight_of(self, place: Place) -> Fraction:
         """Of a span that is no sampler's."""
         return Fraction(1)
+
+    @property
+    def truncated(self) -> Counter[str]:
+        return self._truncated + (self.edges.truncated if self.edges else Counter())
+
+    @property
+    def redacted(self) -> Counter[str]:
+        return self._redacted + (self.edges.redacted if self.edges else Counter())
 
     @property
     def lateness(self) -> tuple[tuple[int, ...], int]:
@@ -220,7 +221,7 @@ class Oracle:
         )
         calls = both | self._read_dimensions(self.plan.calls_dimensions, place, of_labels)
         duration = both | self._read_dimensions(self.plan.duration_dimensions, place, of_labels)
-        carried = self._read_measures(place, of_labels)
+        carried = carried_by(place, self.plan, lambda own: self._read_dimensions(own, place, of_labels))
         took = duration_of(place.span, faults)
         if not (is_id(place.span.trace_id, 16) and is_id(place.span.span_id, 8)):
             faults.add("invalid_id")
@@ -239,23 +240,22 @@ class Oracle:
             [found for found in measured if found.amount is not None],
         )
 
-    def _read_measures(self, place: Place, of_labels: dict[str, set[str]]) -> list[tuple[int, dict[str, str], Any]]:
-        """Number, own labels and value for each measure that means the span; labels are read in any case."""
-        found = []
-        for number, measure in enumerate(self.plan.measures):
-            own = self._read_dimensions(measure.dimensions, place, of_labels)
-            amount = amount_of(place.value(measure.attribute, Source.SPAN))
-            found.append((number, own, amount if is_meant(place, measure.where, self.plan) else None))
-        return found
-
     def _target(self, place: Place) -> Pairs:
-        """The instance that sent the span; a label is cut as any other, which nobody counts."""
-        service, namespace, instance = (
-            cut(place.text(f"service.{key}", Source.RESOURCE, set()), self.plan.label_value_length)
-            for key in ("name", "namespace", "instance.id")
-        )
-        labels = {"service_name": service or "unknown_service", "service_namespace": namespace}
-        return tuple((k, v) for k, v in {**labels, "service_instance_id": instance}.items() if v)
+        """The instance that sent the span.  A label that series have too is counted with theirs."""
+        plan, labels = self.plan, {}
+        of_series = {"service_name"} - plan.exclude
+        for dimensions in (plan.resource_labels, plan.dimensions, plan.calls_dimensions, plan.duration_dimensions):
+            of_series |= {dimension.label for dimension in dimensions}
+        for key in ("name", "namespace", "instance.id"):
+            odd: set[str] = set()
+            label = f"service_{key.replace('.', '_')}"
+            text = place.text(f"service.{key}", Source.RESOURCE, odd)
+            labels[label] = cut(text, plan.label_value_length)
+            if label not in of_series:
+                self._redacted.update({label} if Hiding.REDACTED in odd else ())
+                self._truncated.update({label} if Hiding.CUT in odd or labels[label] != text else ())
+        labels["service_name"] = labels["service_name"] or "unknown_service"
+        return tuple((label, text) for label, text in labels.items() if text)
 
     def _builtin(self, place: Place, name: str, faults: set[str], of_labels: dict[str, set[str]]) -> dict[str, str]:
         of_service: set[str] = set()

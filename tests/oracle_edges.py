@@ -35,6 +35,7 @@ from itertools import count
 from typing import Any
 
 from span2metrics.engine.plan import Now
+from tests.oracle_cards import Hiding
 from tests.oracle_families import (
     CLIENT_SECONDS,
     DROPPED,
@@ -101,6 +102,8 @@ class Edges:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
+        self.redacted: Counter[str] = Counter()
+        self.truncated: Counter[str] = Counter()
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.services: set[str] = set()
@@ -237,6 +240,7 @@ class Edges:
             *((label, self._cut(text)) for half in halves for label, text in half.dimensions),
             ("virtual_node", virtual if self.settings.virtual_node_label else ""),
         ]
+        self._count_odd(client, server, named)
         pairs = tuple(pair for pair in labels if pair[1])
         record = self.records.setdefault(pairs, Record())
         failed = any(half.failed for half in halves)
@@ -249,6 +253,19 @@ class Edges:
         told = [exemplar for half in halves if (exemplar := self._told(half, None))]
         record.told += told
         record.told_failed += told if failed else []
+
+    def _count_odd(self, client: Half | None, server: Half | None, named: str) -> None:
+        """Counts the labels of an edge of whose values something is hidden, and those that are cut, once a request."""
+        odd = {label: set(found) for half in (client, server) if half for label, found in half.odd}
+        for label, half, other in (("client", client, server), ("server", server, client)):
+            known = half or other
+            assert known
+            odd[label] = set(dict(known.odd)["" if half else "peer"])
+            text = half.service if half else named
+            odd[label] |= {Hiding.CUT} if self._cut(text) != text else set()
+        del odd[""], odd["peer"]
+        self.redacted.update(label for label, found in odd.items() if Hiding.REDACTED in found)
+        self.truncated.update(label for label, found in odd.items() if Hiding.CUT in found)
 
     def _observe(self, record: Record, client: Half | None, server: Half | None, kind: str) -> None:
         record.client += self._observed(client, client and client.took)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 
 from span2metrics.engine.plan import Dimension, Now, Plan, Source
 from span2metrics.engine.rewriting import Rewrite
 from span2metrics.engine.where import Texts, Where
+from tests.oracle_cards import Hiding
 from tests.oracle_spans import Place, cut, decode
 
 FILTERED, OUTSIDE = "filtered", "outside_time_slack"
@@ -82,12 +83,20 @@ def _filled(special: str, match: re.Match[str]) -> str:
 
 def dimension_of(place: Place, dimension: Dimension, limit: int, faults: set[str]) -> tuple[str, bool]:
     """What the label shows, and whether anything of it was cut."""
-    text = place.dimension(replace(dimension, default=""), faults)
-    if not text:
-        return cut(dimension.default, limit), False
-    found = cut(text, limit)
-    shown = rewritten(found, dimension.rewrites)
-    return cut(shown, limit), found != text or cut(shown, limit) != shown
+    for key, source in product(dimension.attributes, dimension.sources):
+        own: set[str] = set()
+        again: set[str] = set()
+        text = place.text(key, source, own)
+        found = cut(text, limit)
+        shown = rewritten(found, dimension.rewrites) if text else ""
+        if shown != found:
+            shown = place.shown(shown, set(), again)
+        if not text or (not shown and again):
+            faults |= {Hiding.REDACTED} & (own | again)
+            continue
+        faults |= own | again
+        return cut(shown, limit), found != text or cut(shown, limit) != shown
+    return cut(dimension.default, limit), False
 
 
 # --- lateness ---------------------------------------------------------------------------------------------------------

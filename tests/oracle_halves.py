@@ -16,11 +16,12 @@ Read by the rules of the semantics' §2 alone.  Where these leave a choice:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
 from span2metrics.engine.plan import MS, Dimension, Plan, Source
+from tests.oracle_cards import Hiding
 from tests.oracle_filters import dimension_of
 from tests.oracle_page import Exemplar, Pairs
 from tests.oracle_spans import Place, duration_of, is_id
@@ -32,6 +33,9 @@ PEER_SERVICE = "peer.service"
 
 #: Trace id, span id.
 Key = tuple[bytes, bytes]
+#: A text and what is odd about it.
+Said = tuple[str, set[str]]
+NOTHING: Said = ("", set())
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Half:
     took       nanoseconds; None without a whole time
     peer       what it calls its other end, "" if nothing; to a root server, its client
     database   the server's name where this is a whole edge to a database
+    odd        what is odd about its service (""), its peer or database ("peer") and the dimensions, by their labels
     """
 
     side: str
@@ -84,6 +89,7 @@ class Half:
     dimensions: Pairs
     peer: str = ""
     database: str = ""
+    odd: tuple[tuple[str, frozenset[str]], ...] = ()
 
     def told(self, value: int | None = None) -> Exemplar | None:
         """The exemplar that this half makes of a value, its duration by default."""
@@ -101,7 +107,12 @@ class Forward:
 
 
 def service_of(place: Place) -> str:
-    return place.text("service.name", Source.RESOURCE, set()) or "unknown_service"
+    return _service(place)[0]
+
+
+def _service(place: Place) -> Said:
+    odd: set[str] = set()
+    return place.text("service.name", Source.RESOURCE, odd) or "unknown_service", odd
 
 
 def read(place: Place, settings: Settings) -> Iterator[Half | Forward]:
@@ -113,24 +124,39 @@ def read(place: Place, settings: Settings) -> Iterator[Half | Forward]:
     if span.kind == INTERNAL and settings.through_internal:
         yield Forward(key, _parent(span))
     elif span.kind in (CLIENT, PRODUCER):
-        database = _database(place, settings) if span.kind == CLIENT else ""
+        database = _database(place, settings) if span.kind == CLIENT else NOTHING
         yield _half(place, settings, "client", key, peer=_peer(place, settings), database=database)
     elif span.kind in (SERVER, CONSUMER):
         links = _links(span) if span.kind == CONSUMER else []
         root = not links and span.parent_span_id in (b"", bytes(8))
-        named = _text(place, PEER_SERVICE) or "user"  # read of all of them, so that its faults refuse a request
-        peer = named if root else ""
+        named = _first([_said(place, PEER_SERVICE), ("user", set())])  # of all of them: its faults refuse a request
+        peer = named if root else NOTHING
         for meets in links or [_parent(span)]:
             yield _half(place, settings, "server", meets, root=root, peer=peer)
 
 
-def _half(place: Place, settings: Settings, side: str, meets: Key | None, root: bool = False, **names: str) -> Half:
+def _half(
+    place: Place,
+    settings: Settings,
+    side: str,
+    meets: Key | None,
+    root: bool = False,
+    peer: Said = NOTHING,
+    database: Said = NOTHING,
+) -> Half:
     span = place.span
-    limit = settings.label_value_length
-    dimensions = ((f"{side}_{d.label}", dimension_of(place, d, limit, set())[0]) for d in settings.dimensions)
+    service, of_service = _service(place)
+    odd = {"": of_service, "peer": database[1] if database[0] else peer[1]}
+    dimensions = []
+    for dimension in settings.dimensions:
+        label = f"{side}_{dimension.label}"
+        odd[label] = set()
+        text, is_cut = dimension_of(place, dimension, settings.label_value_length, odd[label])
+        odd[label] |= {Hiding.CUT} if is_cut else set()
+        dimensions.append((label, text))
     return Half(
         side=side,
-        service=service_of(place),
+        service=service,
         span=(span.trace_id, span.span_id),
         meets=meets,
         root=root,
@@ -140,7 +166,9 @@ def _half(place: Place, settings: Settings, side: str, meets: Key | None, root: 
         end=span.end_time_unix_nano,
         took=duration_of(span, set()),
         dimensions=tuple((label, text) for label, text in dimensions if text),
-        **names,
+        peer=peer[0],
+        database=database[0],
+        odd=tuple((label, frozenset(found)) for label, found in odd.items()),
     )
 
 
@@ -156,29 +184,45 @@ def _links(span: Any) -> list[Key]:
 # --- names of what sends no spans -------------------------------------------------------------------------------------
 
 
-def _text(place: Place, key: str) -> str:
-    return place.text(key, Source.SPAN, set())
+def _said(place: Place, key: str) -> Said:
+    odd: set[str] = set()
+    return place.text(key, Source.SPAN, odd), odd
 
 
-def _database(place: Place, settings: Settings) -> str:
+def _first(said: Iterable[Said]) -> Said:
+    """The first that is a text; odd about it, too, is that others were left out because they had to be hidden."""
+    hidden: set[str] = set()
+    for text, odd in said:
+        if text:
+            return text, odd | hidden
+        hidden |= odd & {Hiding.REDACTED}
+    return "", hidden
+
+
+def _database(place: Place, settings: Settings) -> Said:
     """The name of the database that a CLIENT span talks to; "" if it talks to none."""
     told = [place.raw(key, Source.SPAN, set()) for key in settings.database_attributes]
-    shown = [_text(place, key) for key in settings.database_attributes]
-    names = [_text(place, PEER_SERVICE), _text(place, "server.address"), _network_peer(place), *shown, "unknown"]
-    return next(filter(None, names)) if any(told) else ""
+    shown = [_said(place, key) for key in settings.database_attributes]
+    names = [_said(place, PEER_SERVICE), _said(place, "server.address"), _network_peer(place), *shown]
+    return _first([*names, ("unknown", set())]) if any(told) else NOTHING
 
 
-def _network_peer(place: Place) -> str:
+def _network_peer(place: Place) -> Said:
     """`address`, or `address:port` where there is a port; an IPv6 address then stands in brackets."""
-    address, port = (_text(place, f"network.peer.{part}") for part in ("address", "port"))
+    (address, odd), (port, odd_too) = (_said(place, f"network.peer.{part}") for part in ("address", "port"))
     if not (address and port):
-        return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        return address, odd | odd_too
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}", odd | odd_too
 
 
-def _peer(place: Place, settings: Settings) -> str:
-    texts = [(key, _text(place, key)) for key in settings.peer_attributes]
-    return next(filter(None, (place.host(key, host_of) if key == URL else text for key, text in texts)), "")
+def _peer(place: Place, settings: Settings) -> Said:
+    said = [(key, _said(place, key)) for key in settings.peer_attributes]
+    return _first([_host(place, key) if key == URL else of_key for key, of_key in said])
+
+
+def _host(place: Place, key: str) -> Said:
+    odd: set[str] = set()
+    return place.host(key, host_of, odd), odd
 
 
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")

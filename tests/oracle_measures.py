@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from span2metrics.engine.plan import Escaping, Measure, Now, Plan
+from span2metrics.engine.plan import Dimension, Escaping, Measure, Now, Plan, Source
 from span2metrics.names import MEASURE_HELP, NET_HELP
+from tests.oracle_filters import is_meant
 from tests.oracle_page import Exemplar, Pairs, Sample, Shown, Span, histogram_samples, label_text, quotient
-from tests.oracle_spans import value_text
+from tests.oracle_spans import Place, value_text
 
 MICRO = 10**6
 MOST = 10**18
@@ -26,6 +27,14 @@ POSITIVE, NEGATIVE = "positive", "negative"
 NOT_NUMERIC, BELOW_ZERO = "measure_not_numeric", "measure_negative"
 
 
+class Carried(NamedTuple):
+    """What a span carries for a measure that means it: see `amount_of`; `own` labels of the measure."""
+
+    measure: int
+    own: Pairs
+    amount: int | str
+
+
 class Taken(NamedTuple):
     """A value in millionths, its sign, and the exemplar that it may have; `weight`: spans that it stands for."""
 
@@ -33,6 +42,17 @@ class Taken(NamedTuple):
     sign: str
     exemplar: Exemplar | None
     weight: Fraction = Fraction(1)
+
+
+def carried_by(
+    place: Place, plan: Plan, read: Callable[[tuple[Dimension, ...]], dict[str, str]]
+) -> list[tuple[int, dict[str, str], Any]]:
+    """Number, own labels and value for each measure; no value where it does not mean the span, whose labels are read."""
+    found = []
+    for number, measure in enumerate(plan.measures):
+        own, amount = read(measure.dimensions), amount_of(place.value(measure.attribute, Source.SPAN))
+        found.append((number, own, amount if is_meant(place, measure.where, plan) else None))
+    return found
 
 
 def amount_of(value: Any | None) -> int | str | None:

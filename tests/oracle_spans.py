@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from span2metrics.engine.plan import Dimension, Now, Source
+from span2metrics.engine.plan import Now, Source
 from tests.oracle_cards import OPEN, Hiding
 from tests.oracle_page import Exemplar
 from tests.twins import BrokenError, parse, parse_value
@@ -124,9 +124,9 @@ class Place:
         own: set[str] = set()
         return self.shown(self.raw(key, source, own), own, faults)
 
-    def host(self, key: str, host_of: Callable[[str], str]) -> str:
+    def host(self, key: str, host_of: Callable[[str], str], faults: set[str]) -> str:
         """The host of a URL, of which alone is looked at what is to be hidden."""
-        return self.shown(host_of(self.raw(key, Source.SPAN, set())), set(), set())
+        return self.shown(host_of(self.raw(key, Source.SPAN, set())), set(), faults)
 
     def shown(self, text: str, own: set[str], faults: set[str]) -> str:
         """The text as labels show it; `own` faults were found in making it."""
@@ -146,10 +146,6 @@ class Place:
         else:
             value = self.value(key, source)
         return "" if value is None else value_text(value, faults, self._hiding)
-
-    def dimension(self, dimension: Dimension, faults: set[str]) -> str:
-        lookups = ((key, source) for key in dimension.attributes for source in dimension.sources)
-        return next(filter(None, (self.text(*lookup, faults) for lookup in lookups)), dimension.default)
 
 
 def places_of(request: Any, hiding: Hiding = OPEN) -> Iterator[Place]:

@@ -222,7 +222,9 @@ LABELS = {
 }
 GRAPH, END = "service_graph", "service_graph.dimensions[0]"
 SERVICE_GRAPH = {
-    "graph_is_null": seen(1, GRAPH, "found null; remove the key to have the defaults"),
+    "graph_is_null": seen(
+        1, GRAPH, "found null; remove the key to have the defaults, or write {enabled: false} to have none"
+    ),
     "graph_unknown_key": seen(3, f"{GRAPH}.wiat", "unknown key; did you mean `wait`?"),
     "graph_enabled_is_text": seen(2, f"{GRAPH}.enabled", "expected true or false, found the text `sometimes`"),
     "graph_wait_too_long": unseen(2, f"{GRAPH}.wait", "`2h` is out of bounds; write 1ms to 1h"),

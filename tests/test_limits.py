@@ -322,20 +322,6 @@ def test_what_is_done_to_values_is_remembered_of_so_many_sets_of_labels_and_no_s
     assert sum(map(len, sets[:16_000])) < told < sum(map(len, sets))
 
 
-def test_a_service_that_left_is_not_asked_for_where_no_label_tells_services() -> None:
-    """Series of two services are one then: what a service had made lives on with another's."""
-    plan = replace(BARE, exclude=frozenset({"service_name"}), most_series=1)
-    engine = Engine(plan)
-    for service, status in (("C", UNSET), ("A", ERROR), ("B", UNSET)):
-        engine.consume(request([Placed(service=service, name=service, status=status)]), NOW)
-    for seconds in range(1, 40):
-        engine.consume(request([Placed(service="C", name="C"), Placed(service="B", name="B")]), later(seconds))
-        while engine.expire(later(seconds)):
-            pass
-    engine.consume(request([Placed(service="B", name="b2", status=ERROR)]), later(41))
-    assert engine.stats().aggregated == 3 + 2 * 39 + 1
-
-
 def test_values_of_errors_that_come_before_successes_leave_with_them() -> None:
     engine = Engine(replace(BARE, dimensions=(replace(TIERS, max_values=2),)))
     for generation in range(5):

@@ -16,6 +16,7 @@ from span2metrics.engine.core import Engine
 from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Action, Dimension, Escaping, Format, Graph, Now, Plan, Privacy, Source
 from span2metrics.engine.redaction import compiled
+from span2metrics.errors import DecodeError
 from tests.cases_cards import ALL, CARDS, OTHERS
 from tests.cases_edges import id_of, trace_of
 from tests.cases_privacy import AMEX, CARD, GROUPED, KEY, as_sent, hashed
@@ -30,6 +31,10 @@ ANYWHERE = tuple(Source)
 
 def page(engine: Engine, format: Format = Format.TEXT, now: Now = NOW, escaping: Any = Escaping.UNDERSCORES) -> bytes:
     return b"".join(engine.render(format, now, escaping))
+
+
+def hidden_in(engine: Engine) -> dict[str, int]:
+    return {label: count for label, count in engine.stats().redacted.items() if count}
 
 
 # --- whole pages ------------------------------------------------------------------------------------------------------
@@ -120,7 +125,7 @@ def test_the_corpus_is_hidden_in_a_label(text: str, card: str) -> None:
     shown = page(engine).decode()
     assert card not in shown
     assert f'span_name="{_escaped(text.replace(card, "****"))}"' in shown
-    assert engine.stats().redacted == {"service_name": 0, "span_name": 1}
+    assert hidden_in(engine) == {"span_name": 1}
 
 
 @pytest.mark.parametrize("text", [text for text in OTHERS if text])
@@ -128,7 +133,7 @@ def test_what_only_looks_like_a_card_is_shown(text: str) -> None:
     engine = Engine(as_sent())
     engine.consume(request([Placed(name=text)]), NOW)
     assert f'span_name="{_escaped(text)}"' in page(engine).decode()
-    assert engine.stats().redacted == {"service_name": 0, "span_name": 0}
+    assert hidden_in(engine) == {}
 
 
 def _escaped(text: str) -> str:
@@ -160,6 +165,8 @@ def test_an_edge_hides_a_card_in(end: str) -> None:
     edges = read(shown, Format.TEXT)[REQUESTS]
     assert [(dict(labels)["client"], dict(labels)["server"]) for labels in edges] == [("shop ****", server)]
     assert CARD.encode() not in shown and AMEX.encode() not in shown
+    assert hidden_in(engine) == {"service_name": 1, "client": 1, "server": 1}
+    assert engine.stats().truncated["server"] == server.endswith("…")
 
 
 def test_a_hidden_peer_of_a_long_value_is_hashed_once() -> None:
@@ -188,12 +195,69 @@ def test_a_database_whose_name_is_dropped_is_one_still() -> None:
     assert dict(labels) == {"client": "shop", "server": "unknown", "connection_type": "database"}
 
 
+@pytest.mark.parametrize("action", Action)
+def test_each_request_of_an_edge_counts_what_it_hides_and_no_other_does(action: Action) -> None:
+    """The same edge is made by spans that hide nothing, and others are known already."""
+    zones = Dimension("zone", ("zone",), ANYWHERE)
+    plan = as_sent(privacy=Privacy(action=action, hmac_key=KEY), graph=Graph(dimensions=(zones,)))
+    engine, model = Engine(plan), Oracle(plan)
+    for turn in range(3):
+        trace = trace_of(turn + 1)
+        spans = [
+            Placed(kind=CLIENT, trace_id=trace, span_id=id_of(1), attributes={"zone": zone}, resource={"n": turn})
+            for zone in (CARD, "z" * 300, hashed(CARD), "****")[turn:]
+        ]
+        served = Placed(kind=SERVER, trace_id=trace, span_id=id_of(2), parent_id=id_of(1), attributes={"zone": AMEX})
+        peers = [CARD, f"{CARD} " + "z" * 300, "**** ", hashed(CARD)]
+        lonely = [
+            Placed(kind=CLIENT, trace_id=trace, span_id=id_of(9 + i), attributes={"peer.service": peer})
+            for i, peer in enumerate(peers)
+        ]
+        for body in (request([*spans, *lonely]), request([served, served])):
+            engine.consume(body, NOW)
+            model.consume(body, NOW)
+    engine.expire(LATER)
+    model.expire(LATER)
+    stats = engine.stats()
+    assert page(engine, now=LATER) == model.page(Format.TEXT, LATER)
+    assert hidden_in(engine) == dict(model.redacted)
+    assert {label: n for label, n in stats.truncated.items() if n} == dict(model.truncated)
+    virtual = 0 if action is Action.DROP else 6  # a peer that is dropped is nobody, and makes no edge
+    assert model.redacted == Counter({"server": virtual, "client_zone": 2, "server_zone": 6})
+    assert stats.truncated["client_zone"] == 2
+
+
+def test_an_edge_that_stands_for_many_hides_nothing_that_it_does_not_show() -> None:
+    engine = Engine(as_sent(graph=Graph(), most_edges=1))
+    peers = enumerate((f"{CARD} a", f"{CARD} b", f"{CARD} c"), 1)
+    spans = [Placed(kind=CLIENT, span_id=id_of(i), attributes={"peer.service": peer}) for i, peer in peers]
+    engine.consume(request(spans), NOW)
+    engine.expire(LATER)
+    assert sum(read(page(engine, now=LATER), Format.TEXT)[REQUESTS].values()) == 3
+    assert hidden_in(engine) == {"server": 1}
+
+
 def test_a_target_hides_a_card() -> None:
     engine = Engine(Plan(target_info=True))
     resource = {"service.instance.id": CARD, "service.namespace": f"n {GROUPED}"}
     engine.consume(request([Placed(service=CARD, resource=resource)]), NOW)
     target = b'target_info{service_name="****",service_namespace="n ****",service_instance_id="****"} 1'
     assert target in page(engine)
+    assert hidden_in(engine) == {"service_name": 1, "service_namespace": 1, "service_instance_id": 1}
+
+
+@pytest.mark.parametrize("exclude", [frozenset[str](), frozenset({"service_name"})])
+def test_what_a_target_hides_is_counted_once_a_span(exclude: frozenset[str]) -> None:
+    """Also of a label that series have, of which it is counted there."""
+    instance = Dimension("service_instance_id", ("service.instance.id",), (Source.RESOURCE,))
+    engine = Engine(as_sent(resource_labels=(instance,), exclude=exclude, target_info=True))
+    sent = [Placed(service=CARD, resource={"service.instance.id": CARD, "service.namespace": "n" * 300})] * 5
+    for _ in range(2):
+        engine.consume(request(sent), NOW)
+    with pytest.raises(DecodeError):
+        engine.consume(request(sent) + b"\0", NOW)
+    assert hidden_in(engine) == {"service_name": 10, "service_instance_id": 10}
+    assert engine.stats().truncated["service_namespace"] == 10
 
 
 # --- known keys, actions ----------------------------------------------------------------------------------------------

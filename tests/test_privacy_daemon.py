@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
+from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from typing import Any
@@ -158,6 +160,15 @@ def pages(daemon: Running) -> Iterator[tuple[str, str]]:
         yield path, exchange(daemon.web, "GET", path)
 
 
+def settle(daemon: Running) -> None:
+    """Waits until every edge is made that will be."""
+    assert daemon.web
+    until = time.monotonic() + PATIENCE
+    while "\nspan2metrics_pending_edges 0\n" not in exchange(daemon.web, "GET", "/metrics"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """All that a daemon says while it is sent everything, by where it says it."""
@@ -169,6 +180,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         for _ in range(2):
             assert daemon.send(everything().SerializeToString()) == 200
         heard |= dict(answers(daemon))
+        settle(daemon)
         heard |= dict(pages(daemon))
         daemon.signal(signal.SIGTERM)
         daemon.record("stopped")
@@ -196,6 +208,7 @@ COUNTED = {
     **dict.fromkeys(("service_name", "service_version", "span_value", "resource_value"), 18),
     **dict.fromkeys(("scope_name", "scope_version"), 18),
 }
+OF_TARGETS = {"service_namespace": 0, "service_instance_id": 18}
 SHOWN = (
     'service_name="shop ****"',
     'span_name="POST /cards/****?n=****"',
@@ -210,4 +223,14 @@ def test_every_label_that_had_a_card_is_masked_and_counted(said: dict[str, str])
     page = said["text"]
     assert [pair for pair in SHOWN if pair not in page] == []
     counted = re.findall(r'^span2metrics_redacted_values_total\{label="(.*)"\} (\d+)', page, re.MULTILINE)
-    assert {label: int(count) for label, count in counted} == COUNTED
+    assert {label: int(count) for label, count in counted} == COUNTED | of_edges(page) | OF_TARGETS
+
+
+def of_edges(page: str) -> Counter[str]:
+    """Requests of edges by the labels that have something hidden."""
+    hidden: Counter[str] = Counter()
+    for labels, count in re.findall(r"^traces_service_graph_request_total\{(.*)\} (\d+)$", page, re.MULTILINE):
+        for label in re.findall(r'"?([\w.]+)"?="[^"]*\*\*\*\*', labels):
+            hidden[label.replace(".", "_")] += int(count)
+    assert hidden.keys() == {"client", "server", "client_span_value", "server_span_value"}
+    return hidden

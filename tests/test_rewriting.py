@@ -44,7 +44,7 @@ REWRITTEN: dict[str, tuple[Sequence[Rewrite], str, str]] = {
 
 @pytest.mark.parametrize(("rewrites", "value", "text"), REWRITTEN.values(), ids=REWRITTEN)
 def test_a_value_becomes(rewrites: Sequence[Rewrite], value: str, text: str) -> None:
-    assert Rewriter(tuple(rewrites), 256)(value) == text
+    assert Rewriter(tuple(rewrites), 256).of(value) == (text, False, False)
 
 
 @pytest.mark.parametrize("text", ["$", "a$", "$0", "$10", "$a", "$ 1", "${1}", r"\1", r"\0", "$$$"])
@@ -60,9 +60,9 @@ def test_the_last_group_is_known(text: str, last: int) -> None:
 
 def test_what_becomes_too_long_is_cut() -> None:
     double = Rewriter((Rewrite("(.*)", "$1$1"),), 16)
-    assert (double("x" * 8), double.cuts("x" * 8)) == ("x" * 16, False)
-    assert (double("x" * 9), double.cuts("x" * 9)) == ("x" * 13 + "…", True)
-    assert len(double("ü" * 7).encode()) <= 16
+    assert double.of("x" * 8) == ("x" * 16, False, False)
+    assert double.of("x" * 9) == ("x" * 13 + "…", False, True)
+    assert len(double.of("ü" * 7).text.encode()) <= 16
 
 
 def test_equal_rewrites_are_equal() -> None:

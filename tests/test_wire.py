@@ -15,6 +15,7 @@ import random
 import tracemalloc
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from google.protobuf.descriptor import Descriptor
@@ -22,7 +23,7 @@ from google.protobuf.message import DecodeError as ProtobufDecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from span2metrics.engine.core import Engine
-from span2metrics.engine.plan import MS, Dimension, Format, Plan, Source
+from span2metrics.engine.plan import MS, Dimension, Format, Graph, Now, Plan, Source
 from span2metrics.errors import DecodeError
 from tests.cases_wire import (
     BROKEN,
@@ -40,7 +41,7 @@ from tests.cases_wire import (
     with_k,
 )
 from tests.oracle import Oracle
-from tests.payloads import ERROR, NOW, Pairs, Placed, request
+from tests.payloads import CLIENT, CONSUMER, ERROR, NOW, PRODUCER, SERVER, Pairs, Placed, request
 from tests.twins import BrokenError
 from tests.wire import BYTES, VARINT, field, group, integer, lengths, read_varint
 
@@ -54,6 +55,8 @@ PLAN = Plan(
     resource_labels=(Dimension("zone", ("zone",), (Source.RESOURCE,)),),
     target_info=True,
 )
+#: When nothing in the service graph waits any more.
+OVER = Now(NOW.wall_ns, NOW.mono_ns + Graph().wait_ns)
 PRIMER = request([Placed(name="before")])
 
 
@@ -83,6 +86,9 @@ def judge(sent: bytes, plan: Plan = PLAN) -> bool:
         assert (b"".join(engine.render(Format.TEXT, NOW)), engine.stats()) == before
         return False
     assert readable, "accepted what nobody can read"
+    assert b"".join(engine.render(Format.TEXT, NOW)) == model.page(Format.TEXT)
+    for target in (engine, model):
+        target.expire(OVER)
     assert b"".join(engine.render(Format.TEXT, NOW)) == model.page(Format.TEXT)
     assert {reason: count for reason, count in engine.stats().anomalies.items() if count} == model.anomalies
     return True
@@ -197,19 +203,35 @@ RICH = request(
 )
 
 
-def splices(dice: random.Random, count: int) -> Iterable[bytes]:
-    """RICH with a slice removed, doubled, moved or replaced by random bytes."""
+def meeting(peer: Any, database: Any) -> bytes:
+    """What the service graph reads: ids that meet, links, what names a peer and a database."""
+    return request(
+        [
+            Placed(kind=PRODUCER, span_id=b"\3" * 8, attributes={"peer.service": peer, "k": "v"}),
+            Placed(kind=CONSUMER, service="mail", span_id=b"\4" * 8, links=[(b"\1" * 16, b"\3" * 8), (b"", b"\5" * 8)]),
+            Placed(kind=SERVER, service="mail", span_id=b"\5" * 8, parent_id=b"\3" * 8, status=ERROR),
+            Placed(kind=CLIENT, span_id=b"\6" * 8, attributes={"db.system": database, "server.address": "::1"}),
+        ]
+    )
+
+
+GRAPH = meeting("queue", 7)
+NESTED = meeting(["queue", 1], {"pg": True})
+
+
+def splices(dice: random.Random, count: int, sample: bytes) -> Iterable[bytes]:
+    """The sample with a slice removed, doubled, moved or replaced by random bytes."""
     for _ in range(count):
-        start, end = sorted(dice.randrange(len(RICH) + 1) for _ in range(2))
+        start, end = sorted(dice.randrange(len(sample) + 1) for _ in range(2))
         end = min(end, start + dice.choice([1, 2, 4, 16, 64]))
-        at, piece = dice.randrange(len(RICH)), RICH[start:end]
-        rest = RICH[:start] + RICH[end:]
+        at, piece = dice.randrange(len(sample)), sample[start:end]
+        rest = sample[:start] + sample[end:]
         yield dice.choice(
             [
                 rest,
-                RICH[:end] + piece + RICH[end:],
+                sample[:end] + piece + sample[end:],
                 rest[:at] + piece + rest[at:],
-                RICH[:start] + dice.randbytes(end - start) + RICH[end:],
+                sample[:start] + dice.randbytes(end - start) + sample[end:],
             ]
         )
 
@@ -234,11 +256,12 @@ def rearranged(dice: random.Random, raw: bytes, message: Descriptor) -> bytes:
     return b"".join(pieces)
 
 
+@pytest.mark.parametrize("sample", [RICH, GRAPH, NESTED], ids=["rich", "meeting", "nested"])
 @pytest.mark.parametrize("plan", [PLAN, dataclasses.replace(PLAN, graph=None)], ids=["graph", "no graph"])
-def test_rearranged_fields_are_read_as_protobuf_reads_them(plan: Plan) -> None:
+def test_rearranged_fields_are_read_as_protobuf_reads_them(sample: bytes, plan: Plan) -> None:
     dice = random.Random(4)
-    for _ in range(2000):
-        assert judge(rearranged(dice, RICH, ExportTraceServiceRequest.DESCRIPTOR), plan)
+    for _ in range(1500):
+        assert judge(rearranged(dice, sample, ExportTraceServiceRequest.DESCRIPTOR), plan)
 
 
 @pytest.mark.parametrize("plan", [PLAN, dataclasses.replace(PLAN, graph=None)], ids=["graph", "no graph"])
@@ -247,22 +270,26 @@ def test_a_kind_may_stand_behind_the_attributes_whatever_is_read_of_it(plan: Pla
         assert judge(nameless(field(9, attribute(b"k", string(b"v"))), integer(6, kind)), plan)
 
 
-def test_the_rich_request_is_whole() -> None:
-    assert judge(RICH)
+@pytest.mark.parametrize("sample", [RICH, GRAPH, NESTED], ids=["rich", "meeting", "nested"])
+def test_the_samples_are_whole(sample: bytes) -> None:
+    assert judge(sample)
 
 
-@pytest.mark.parametrize("sample", [RICH, SCOPED, FAILED], ids=["rich", "scoped", "failed"])
+@pytest.mark.parametrize(
+    "sample", [RICH, GRAPH, NESTED, SCOPED, FAILED], ids=["rich", "meeting", "nested", "scoped", "failed"]
+)
 def test_every_truncation_keeps_the_rule(sample: bytes) -> None:
     assert sum(judge(sample[:end]) for end in range(len(sample))) >= 1  # the empty one
 
 
-def test_every_length_may_lie() -> None:
-    offsets = list(lengths(RICH, ExportTraceServiceRequest.DESCRIPTOR))
+@pytest.mark.parametrize("sample", [RICH, GRAPH], ids=["rich", "meeting"])
+def test_every_length_may_lie(sample: bytes) -> None:
+    offsets = list(lengths(sample, ExportTraceServiceRequest.DESCRIPTOR))
     assert len(offsets) > 40
     for n, at in enumerate(offsets):
-        true = RICH[at]
+        true = sample[at]
         for lie in {*range(n % 5, 256, 5), true - 1, true + 1, 0, 0x7F, 0x80, 0xFF} - {true, -1, 256}:
-            judge(RICH[:at] + bytes([lie]) + RICH[at + 1 :])
+            judge(sample[:at] + bytes([lie]) + sample[at + 1 :])
 
 
 def test_every_byte_may_change() -> None:
@@ -271,8 +298,9 @@ def test_every_byte_may_change() -> None:
             judge(RICH[:at] + bytes([changed]) + RICH[at + 1 :])
 
 
-def test_splices_keep_the_rule() -> None:
-    for spliced in splices(random.Random(1), 4000):
+@pytest.mark.parametrize("sample", [RICH, GRAPH, NESTED], ids=["rich", "meeting", "nested"])
+def test_splices_keep_the_rule(sample: bytes) -> None:
+    for spliced in splices(random.Random(1), 2500, sample):
         judge(spliced)
 
 
@@ -287,5 +315,5 @@ def test_random_bytes_keep_the_rule() -> None:
 def test_splices_keep_the_rule_whatever_the_plan_reads(sources: tuple[Source, ...]) -> None:
     dimensions = (Dimension("k", ("k", "other"), sources),) if sources else ()
     plan = replace(PLAN, dimensions=dimensions, resource_labels=())
-    for spliced in splices(random.Random(3), 1000):
+    for spliced in splices(random.Random(3), 1000, RICH):
         judge(spliced, plan)

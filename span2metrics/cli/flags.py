@@ -143,7 +143,11 @@ def _healthcheck(parser: argparse.ArgumentParser) -> None:
 
 def _demo(parser: argparse.ArgumentParser) -> None:
     demo = parser.add_argument_group("the company")
-    demo.add_argument("--incident", choices=("none", "cycle"), help="what goes wrong (cycle: every five minutes)")
+    demo.add_argument(
+        "--incident",
+        choices=("none", "cycle", "outage"),
+        help="what goes wrong (cycle: every five minutes; outage: once, for ten)",
+    )
     demo.add_argument("--rate", type=_rate, metavar="N", help="traces a second (20)")
     demo.add_argument("--seed", type=int, metavar="N", help="same seed, same traces (1)")
     demo.add_argument("--duration", metavar="DURATION", help="stop after this long (never)")
@@ -164,7 +168,11 @@ def _preview(parser: argparse.ArgumentParser) -> None:
 
 
 def _generate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("rules",), help="rules: recording and alerting rules for Prometheus")
+    parser.add_argument(
+        "what",
+        choices=("rules", "runbooks"),
+        help="rules: recording and alerting rules for Prometheus; runbooks: what to do about each alert, in Markdown",
+    )
     parser.add_argument(
         "-o",
         dest="output",
@@ -223,8 +231,8 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]]
         _preview,
     ),
     "generate": (
-        "write recording and alerting rules for Prometheus",
-        "span2metrics generate rules [-o DIR] [--config.file FILE]",
+        "write recording and alerting rules for Prometheus, and runbooks",
+        "span2metrics generate rules|runbooks [-o DIR] [--config.file FILE]",
         _generate,
     ),
     "demo": ("run the daemon with a small payments company that sends to it", "span2metrics demo [FLAG ...]", _demo),

@@ -1,14 +1,15 @@
-"""`generate rules`: rule files for Prometheus, as the configuration's metrics need them.  Nothing is started."""
+"""`generate rules` and `runbooks`: what Prometheus and its alerts need, by the configuration.  Nothing is started."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 from span2metrics.cli import settings
 from span2metrics.errors import StartupError
-from span2metrics.generate import rule_files, text
+from span2metrics.generate import rule_files, runbooks, text
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
@@ -16,19 +17,27 @@ from span2metrics.generate.rule import RuleFile
 def run(options: Namespace) -> int:
     links = Links(options.runbooks_url.rstrip("/"), options.grafana_url.rstrip("/"))
     files = rule_files(settings.load(options), links)
+    whole, parts = _RUNBOOKS if options.what == "runbooks" else _RULES
     if options.output is None:
-        sys.stdout.write(text.rule_document(files))
+        sys.stdout.write(whole(files))
         return 0
     try:
-        _write(Path(options.output), files)
+        _write(Path(options.output), parts(files))
     except OSError as error:
         raise StartupError(f"{options.output}: {error.strerror}") from None
     return 0
 
 
-def _write(directory: Path, files: tuple[RuleFile, ...]) -> None:
+def _write(directory: Path, files: dict[str, str]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        path = directory / f"{file.name}.yml"
-        path.write_text(text.rule_file(file), encoding="utf-8")
+    for name, content in files.items():
+        path = directory / name
+        path.write_text(content, encoding="utf-8")
         print(path)
+
+
+Files = tuple[RuleFile, ...]
+Form = tuple[Callable[[Files], str], Callable[[Files], dict[str, str]]]
+#: All as one text, and as files by name.
+_RULES: Form = (text.rule_document, lambda files: {f"{file.name}.yml": text.rule_file(file) for file in files})
+_RUNBOOKS: Form = (runbooks.markdown, lambda files: {"runbooks.md": runbooks.markdown(files)})

@@ -16,9 +16,9 @@ _SEGMENTS = r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?"
 REQUEST_PATH = Text("a path such as /v1/traces", _SEGMENTS, "is not a path; write / and then letters, digits, - . _ ~")
 PAGE_PATH = Text(
     "a path such as /metrics",
-    r"(?!/-(?:/|$)|/favicon\.ico/?$)" + _SEGMENTS,
-    "is not a path for a page; write / and then letters, digits, - . _ ~ (/ alone, /favicon.ico "
-    "and all under /-/, such as /-/healthy, are taken)",
+    r"(?!/-(?:/|$)|/(?:favicon\.ico|runbooks)/?$)" + _SEGMENTS,
+    "is not a path for a page; write / and then letters, digits, - . _ ~ (/ alone, /favicon.ico, "
+    "/runbooks and all under /-/, such as /-/healthy, are taken)",
 )
 ATTRIBUTE = Text("the name of an attribute", r"[\s\S]+", "is no name; write the name of an attribute")
 _BUILTIN = "|".join(label.replace("_", "[^a-zA-Z0-9]") for label in names.BUILTIN_LABELS)

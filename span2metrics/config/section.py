@@ -89,7 +89,10 @@ class Section(Kind[T]):
             fields[declared.field] = result
 
     def _remedy(self, value: Value) -> str:
-        return "; remove the key to have the defaults" if value.kind == "null" else ""
+        if value.kind != "null":
+            return ""
+        off = ", or write {enabled: false} to have none" if "enabled" in self.settings else ""
+        return f"; remove the key to have the defaults{off}"
 
     def fallback(self) -> tuple[T, ...]:
         return (self.model(),)

@@ -2,6 +2,7 @@
 
 Pure tables and one lookup; it knows neither spans nor services.  `cycle` repeats every five minutes: three calm, two
 bad.  The card network stops answering first, and half a minute later the ledger's database drowns in what piled up.
+`outage` is the card network's alone and long enough for whoever is woken by it.
 """
 
 from __future__ import annotations
@@ -55,5 +56,12 @@ CYCLE = Incident(
     "Every 5 minutes, 3 calm ones and 2 bad: from 3:00 on the card network times out (payments retries, then fails,\n"
     "and the gateway answers 504); from 3:30 on the ledger's database is slow as well; at 5:00 all is well again.",
 )
+OUTAGE = Incident(
+    "outage",
+    86_400.0,
+    ((0.0, CALM), (300.0, CARD_NETWORK_DOWN), (900.0, CALM)),
+    "One outage: from 5:00 on the card network times out (payments retries, then fails, and the gateway answers 504);\n"
+    "at 15:00 all is well again, for a day.",
+)
 
-INCIDENTS = {incident.name: incident for incident in (NONE, CYCLE)}
+INCIDENTS = {incident.name: incident for incident in (NONE, CYCLE, OUTAGE)}

@@ -21,10 +21,12 @@ cdef class Births:
     cdef Expiry calls_expiry
     cdef Expiry durations_expiry
     cdef bint filters
+    cdef bint shared                # labels do not tell services: a series may be of several
     cdef size_t sets                # label sets that count against the limits …
     cdef size_t most                # … which are these; 0: none
     cdef size_t most_of_service
     cdef size_t outside
+    cdef uint64_t values_left       # how often, and one more, a value of those of `max_values` has left
     cdef bint any_gone              # series have ended: keys may be strangers
     cdef uint64_t now               # milliseconds, monotonic
     cdef uint64_t births
@@ -35,6 +37,8 @@ cdef class Births:
         self.policy, self.services, self.notes = policy, services, notes
         self.filters = policy.filters
         self.selections = Selections(policy, plan.raw_key_bytes // 8) if plan.measures else None
+        self.shared = names.SERVICE_NAME in plan.exclude
+        self.values_left = 1
         self.calls, self.durations = calls, durations
         self.calls_expiry = Expiry(calls, plan.expire_after_ns)
         self.durations_expiry = Expiry(durations, plan.expire_after_ns if durations is not calls else 0)
@@ -49,23 +53,23 @@ cdef class Births:
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
-    cdef inline Entry* known(self, Keys keys, const uint8_t* key, size_t size, bint* aged) except? NULL:
-        """A key's entry, if it is known and its series are still its own."""
+    cdef inline Entry* known(self, Keys keys, context, const uint8_t* key, size_t size, bint* aged) except? NULL:
+        """A key's entry, if it is known and its series are still its own.  `context`: the key's."""
         cdef Entry* entry = keys.find(key, <uint32_t>size, aged)
-        if entry is not NULL and not (self.holds(&entry.target) and self.has_selection(keys.selection(entry))):
+        if entry is not NULL and not (self.holds(&entry.target, context) and self.selects(keys.selection(entry))):
             aged[0] = False
             return NULL
         return entry
 
-    cdef inline bint holds(self, Target* target):
+    cdef inline bint holds(self, Target* target, context):
         """Are a known key's series still those that it was given, and would it be given them again?"""
         if target.calls == NO_SERIES:                   # it is filtered
             return True
         if not self.any_gone and not target.notes & (LIMITED | CAPPED):
             return True
-        return self.stamp_of(target) == target.stamp and not self.may_ask(target)
+        return self.stamp_of(target) == target.stamp and not self.may_ask(target, context)
 
-    cdef inline bint has_selection(self, uint32_t number):
+    cdef inline bint selects(self, uint32_t number):
         """Is a known key's selection, if it has one, not forgotten?"""
         return number == 0 or self.selections.holds(number)
 
@@ -73,11 +77,25 @@ cdef class Births:
         cdef uint16_t stamp = self.calls.at(target.calls).stamp
         return stamp if self.durations is self.calls else stamp + self.durations.at(target.durations).stamp
 
-    cdef bint may_ask(self, Target* target):
+    cdef bint may_ask(self, Target* target, context):
         """Is there room where there was none?"""
-        if target.notes & CAPPED and self.policy.values.has_room(self.notes.note(target.notes).capped):
+        if target.notes & CAPPED and self.has_room_for_values(target.notes & NOTE):
             return True
-        return target.notes & LIMITED and self.has_room(self.services.owner(self.calls.at(target.calls)))
+        if not target.notes & LIMITED:
+            return False
+        if self.shared:
+            return self.has_room(<Service>context.room)
+        return self.has_room(self.services.owner(self.calls.at(target.calls)))
+
+    cdef inline bint has_room_for_values(self, uint32_t note) except -1:
+        """Is there room for a value of a note's labels?  Where there was none, there is none until a value leaves."""
+        return self.notes.asked[note] != self.values_left and self.ask_for_values(note)
+
+    cdef bint ask_for_values(self, uint32_t note) except -1:
+        if self.policy.values.has_room(self.notes.note(note).capped):
+            return True
+        self.notes.asked[note] = self.values_left
+        return False
 
     cdef inline bint has_room(self, Service service):
         if self.most and self.sets >= self.most:
@@ -116,6 +134,7 @@ cdef class Births:
             target[0] = Target(NO_SERIES, NO_SERIES, 0, 0, 0)
             return 0
         self.births += 1
+        self.services.see(service, self.calls.now)
         limits = [names.LIMIT_SERVICES] if service is self.services.other else []
         capped = ()
         if texts is None:
@@ -143,7 +162,7 @@ cdef class Births:
         target.stamp = self.stamp_of(target)
         miss.selection = self.selected(miss)
         if self.policy.values.caps:
-            self.policy.values.settle()
+            self.values_left += self.policy.values.settle()
         return 0
 
     cdef uint32_t selected(self, Miss miss) except? 0xFFFFFFFF:
@@ -216,7 +235,7 @@ cdef class Births:
     cdef int release_values(self, Series* series) except -1:
         """A series has the values of its labels no more."""
         if self.policy.values.caps and not series.text.owner & OUTSIDE:
-            self.policy.values.release((<char*>(series.text + 1))[:series.size])
+            self.values_left += self.policy.values.release((<char*>(series.text + 1))[:series.size])
         return 0
 
     cdef inline void count(self, Service service, int sets) noexcept:

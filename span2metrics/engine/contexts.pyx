@@ -1,45 +1,14 @@
 # Contexts: what a resource and a scope say of their spans, known by their bytes and interned by the values that the
 # plan reads, so that a thousand pods of one service share one context and its keys.
 #
-# Tables are dicts in two generations, bounded in bytes as the keys are.  What a request brings is kept aside (`fresh`)
-# until the whole request is valid.  Numbers are never used twice: a forgotten context's keys just age out.
+# Tables are bounded in bytes as the keys are.  What a request brings is kept aside (`fresh`) until the whole request is
+# valid.  Numbers are never used twice: a forgotten context's keys just age out.
 
 
 cdef enum:
     MAX_CONTEXT_BYTES = 16384       # of a resource and scope; larger ones are read anew each time
     CONTEXT_COST = 600              # bytes beside the key: object, tuples, texts, dict entries; measured, rounded up
     KEY_COST = 240                  # bytes beside those of resource and scope: tuple, two objects, dict entry
-
-
-@cython.final
-cdef class Memory:
-    """A dict in two generations: at most `limit` bytes each, as counted by the caller."""
-
-    cdef dict young
-    cdef dict old
-    cdef size_t size
-    cdef size_t limit
-
-    def __cinit__(self, size_t limit):
-        self.young = {}
-        self.old = {}
-        self.limit = limit
-
-    cdef object get(self, key):
-        value = self.young.get(key)
-        return value if value is not None else self.old.get(key)
-
-    cdef int put(self, key, value, size_t size) except -1:
-        if key in self.young:
-            self.young[key] = value
-            return 0
-        if self.size + size > self.limit:
-            self.old = self.young
-            self.young = {}
-            self.size = 0
-        self.young[key] = value
-        self.size += size
-        return 0
 
 
 @cython.final
@@ -107,7 +76,16 @@ cdef class Contexts:
             return self.others if self.services.turns_away(found) else None
         if type(found) is tuple:
             return found[1] if self.services.turns_away(found[0]) else None
-        return found if found is not None and (<Service>found.room).live else None
+        if found is None:
+            return None
+        return found if (<Service>found.room).live or self.services.keeps_place(<Service>found.room) else None
+
+    cdef int check(self, Cursor scope, list merged) except -1:
+        """Raises DecodeError where a value is at fault that would be read if there were spans."""
+        if self.resource_read is None:
+            self.resource_read = self.resource_reader.resource(self.resource, self.label_length, merged, self.privacy)
+        self.scope_reader.scope(scope, self.label_length, merged, self.privacy)
+        return 0
 
     cdef object kept_as(self, context):
         if context.room is not self.services.other:
@@ -146,9 +124,8 @@ cdef class Contexts:
         """How much there is to keep."""
         return PyDict_Size(self.fresh_bytes)
 
-    cdef int keep(self, uint32_t now) except -1:
+    cdef int keep(self) except -1:
         """The request was valid: what it brought is known from now on."""
-        self.services.keep(now)
         if self.fresh_values:
             self.next_number += len(self.fresh_values)
             for values, context in self.fresh_values.items():

@@ -18,12 +18,14 @@ One extension module in a few files, each textually included below and each one 
     native      the populated buckets of native histograms
     expiry      finds the series for which nothing comes
     services    those that are told apart, and what each may have
+    memory      a bounded dict
     contexts    what a resource and a scope say of their spans
     targets     the instances that sent spans, and their page
     sides       who a half of an edge is
     queues      rings of words, first in, first out
     halves      those that wait for their partner
     rows        what the walk makes of spans
+    senders     whose they are, where labels do not tell
     arrivals    halves of edges that are not kept yet
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
@@ -79,11 +81,12 @@ from span2metrics.engine import exponential
 from span2metrics.engine.dialects import graph_views, target_families, units, views
 from span2metrics.engine.graph import GraphPolicy
 from span2metrics.engine.kinds import KINDS
+from span2metrics.engine.labels import CUT, REPLACED, marked_of, pair, quoted
 from span2metrics.engine.measures import label_of, measure_views
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.naming import Templating
 from span2metrics.engine.plan import Action, Escaping, Format, Histograms, Negative
-from span2metrics.engine.policy import CUT, NO_NOTE, REPLACED, Context, Note, Policy, pair, quoted
+from span2metrics.engine.policy import NO_NOTE, Context, Note, Policy
 from span2metrics.engine.redaction import Redaction
 from span2metrics.engine.stats import LATENESS_BOUNDS_NS, LabelSet, Lateness, Outcome, Stats
 from span2metrics.engine.text import ELLIPSIS, base64_text, bound_text, cut, double_text
@@ -103,12 +106,13 @@ include "order.pyx"
 include "series.pyx"
 include "expiry.pyx"
 include "services.pyx"
+include "memory.pyx"
 include "contexts.pyx"
-include "targets.pyx"
 include "sides.pyx"
 include "queues.pyx"
 include "halves.pyx"
 include "rows.pyx"
+include "senders.pyx"
 include "arrivals.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
@@ -116,6 +120,7 @@ include "amounts.pyx"
 include "selections.pyx"
 include "templates.pyx"
 include "notes.pyx"
+include "targets.pyx"
 include "births.pyx"
 include "listing.pyx"
 include "outcomes.pyx"
@@ -146,7 +151,7 @@ cdef class Engine:
     cdef Services services
     cdef Notes notes
     cdef Births births
-    cdef Measures measures              # None: there are none
+    cdef Measures measures
     cdef Walk walk
     cdef Graph graph                    # None: there is none
     cdef Page page
@@ -161,28 +166,27 @@ cdef class Engine:
     cdef uint64_t policy_errors
 
     def __init__(self, plan):
-        self.policy = Policy(plan)
         privacy = Privacy(plan.privacy)
+        self.policy = Policy(plan, privacy.redaction and privacy.redaction.of)
         self.services = Services(plan.most_services)
         self.contexts = Contexts(self.policy, plan, self.services, privacy)
-        self.targets = Targets(plan, privacy) if plan.target_info else None
         self.keys = Keys(plan.raw_key_bytes, len(plan.measures) > 0)
         natives = Natives(plan, units(plan) if plan.histograms.native else ())
         self.calls = SeriesTable(plan, natives)
         self.calls.with_sizes = any([view.shows == names.SIZE for view in views(plan)])
         self.durations = SeriesTable(plan, natives) if self.policy.split else self.calls
         self.notes = Notes(self.policy.labels)
+        self.targets = Targets(plan, privacy, self.notes) if plan.target_info else None
         self.births = Births(self.policy, plan, self.calls, self.durations, self.services, self.notes)
         self.walk = Walk(self.contexts, self.targets, self.keys, self.births, self.policy, plan)
         self.page = Page(plan, self.policy.statuses, TargetPage(plan, self.targets))
         self.add_views(plan)
-        if plan.measures:
-            self.measures = Measures(self.policy, plan, self.births, self.services)
-            self.walk.amounts = self.measures.amounts
-            add_measure_views(self.page, plan, self.measures)
+        self.measures = Measures(self.policy, plan, self.births)
+        add_measure_views(self.page, plan, self.measures)
         self.message_page = MessagePage(self.page, natives)
         if plan.graph is not None:
-            self.graph = Graph(GraphPolicy(plan.graph, self.policy, plan.label_value_length), plan, privacy)
+            graph = GraphPolicy(plan.graph, self.policy, plan.label_value_length)
+            self.graph = Graph(graph, plan, privacy, self.notes, self.services)
             self.graph.edges.add_views(self.page, plan.graph)
             self.walk.read_graph(self.graph.policy.span_attributes, self.graph.rows)
         self.exemplars = plan.exemplars
@@ -218,13 +222,12 @@ cdef class Engine:
 
     cpdef int _apply_block(self) except -1:
         """Counts what is in scratch: all of a request, or a block of one that is known to be valid."""
-        self.contexts.keep(self.calls.now)
+        self.contexts.keep()
         if self.targets is not None:
             self.targets.keep()
         self.births.bear(self.walk.misses)
         self.apply()
-        if self.measures is not None:
-            self.measures.take(self.walk)
+        self.measures.take(self.walk)
         if self.graph is not None:
             self.apply_to_graph()
         self.remember()
@@ -269,7 +272,7 @@ cdef class Engine:
             if row.excess:
                 self.weigh(target, row)
             if target.notes:
-                self.notes.take(target.notes, self.services.owner(series))
+                self.notes.take(target.notes, walk.senders.of(row - walk.rows, series, self.calls.now))
             row += 1
         self.filtered += filtered
         self.aggregated += walk.count - filtered
@@ -315,8 +318,7 @@ cdef class Engine:
         cdef bint more
         self.births.at(now)
         more = self.births.expire()
-        if self.measures is not None:
-            more |= self.measures.expire()
+        more |= self.measures.expire()
         return (self.graph is not None and self.graph.expire(now)) or more
 
     def conclude(self, now):
@@ -329,8 +331,7 @@ cdef class Engine:
         yield from listing(self.calls, names.CALLS)
         if self.durations is not self.calls:
             yield from listing(self.durations, names.DURATION)
-        if self.measures is not None:
-            yield from self.measures.label_sets()
+        yield from self.measures.label_sets()
         if self.graph is not None:
             yield from listing(self.graph.edges.requests, names.EDGES)
 
@@ -374,6 +375,4 @@ cdef class Engine:
         found = {names.CALLS: self.calls.count, names.DURATION: self.durations.histogram_count}
         if self.graph is not None:
             found[names.EDGES] = self.graph.edges.requests.count
-        if self.measures is not None:
-            found |= self.measures.series()
-        return found
+        return found | self.measures.series()

@@ -20,6 +20,7 @@ cdef struct Known:          # 0 is nobody, two of them nothing
     uint64_t client         # number of the side
     uint64_t server
     uint32_t edge
+    uint32_t notes          # what was done to the values of its labels; see `Notes`
 
 cdef struct End:            # what is counted of a half
     const uint8_t* ids      # its trace id, its span id
@@ -32,6 +33,8 @@ cdef struct End:            # what is counted of a half
 @cython.final
 cdef class Edges:
     cdef object policy
+    cdef Notes notes
+    cdef Services senders           # of spans
     cdef Keys pairs                 # numbers of two sides → edge …
     cdef Known known[KNOWN]         # … and those at hand
     cdef SeriesTable requests       # and the receiver's durations
@@ -54,10 +57,11 @@ cdef class Edges:
     cdef uint64_t wall_ns
     cdef uint64_t outcomes[5]       # by place in names.EDGE_OUTCOMES
 
-    def __cinit__(self, policy, plan):
+    def __cinit__(self, policy, plan, Notes notes, Services senders):
         shown = replace(plan, bounds_ns=plan.graph.bounds_ns)
         natives = Natives(plan, (SECOND,) if plan.histograms.native else ())
-        self.policy = policy
+        self.policy, self.notes, self.senders = policy, notes, senders
+        notes.tell(policy.labels)
         self.pairs = Keys(plan.raw_key_bytes // 8)
         memset(self.known, 0, sizeof(self.known))
         self.tables = [SeriesTable(shown, natives) for _ in range(7)]
@@ -111,21 +115,27 @@ cdef class Edges:
             number = self.nodes[context.service] = self.obtain(self.services, self.policy.service(context.service))
             self.node_names[number] = context.service
         self.services.at(number).seen = self.services.now
-        (<Service>context.room).seen = self.services.now
-        return 0
+        return self.senders.see(<Service>context.room, self.services.now)
 
     cdef inline uint32_t between(self, Side client, Side server) except? 0xFFFFFFFF:
-        """The edge between two sides, of which one may be None: nobody has seen it."""
+        """The edge of a request between two sides, of which one may be None: nobody has seen it."""
         cdef uint64_t key[2]
         cdef Known* known
         key[0] = client.number if client is not None else 0
         key[1] = server.number if server is not None else 0
         known = &self.known[(key[0] * 31 + key[1]) & (KNOWN - 1)]
         if known.client != key[0] or known.server != key[1]:
-            known[0] = Known(key[0], key[1], self.by_key(key, client, server))
+            self.know(known, key, client, server)
+        if known.notes:
+            self.notes.take(known.notes, None)
         return known.edge
 
-    cdef uint32_t by_key(self, uint64_t* key, Side client, Side server) except? 0xFFFFFFFF:
+    cdef int know(self, Known* known, uint64_t* key, Side client, Side server) except -1:
+        cdef Target target = self.by_key(key, client, server)
+        known[0] = Known(key[0], key[1], target.calls, target.notes)
+        return 0
+
+    cdef Target by_key(self, uint64_t* key, Side client, Side server) except *:
         cdef Entry* entry
         cdef bint aged
         cdef Target target
@@ -133,12 +143,19 @@ cdef class Edges:
         if entry is not NULL and self.holds(&entry.target):
             target = entry.target
             if not aged:
-                return target.calls
+                return target
         else:
             number = self.of(client, server)
-            target = Target(number, 0, 0, self.requests.at(number).stamp, 0)
+            target = Target(number, 0, self.note_of(number, client, server), self.requests.at(number).stamp, 0)
         self.pairs.put(<uint8_t*>key, 2 * sizeof(uint64_t), target)
-        return target.calls
+        return target
+
+    cdef uint32_t note_of(self, uint32_t number, Side client, Side server) except? 0xFFFFFFFF:
+        """Of what was done to the values of an edge's labels; one that stands for many does not show them."""
+        if number in self.beyond:
+            return 0
+        marked = self.policy.marked(client and client.named, server and server.named)
+        return self.notes.number(NO_NOTE._replace(marked=marked)) if marked is not None else 0
 
     cdef bint holds(self, Target* target):
         """Is it still the same edge, and would it be again?"""

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from span2metrics import names
+from span2metrics.engine.labels import CUT, REDACTED, Marked, looked_up, mark_of, marked_of, pair
 from span2metrics.engine.plan import Graph, Source
-from span2metrics.engine.policy import Context, Policy, pair
+from span2metrics.engine.policy import Context, Policy
 from span2metrics.engine.text import cut
 
 PEER_SERVICE = "peer.service"
@@ -33,6 +34,7 @@ class Named(NamedTuple):
     database               the database that a client calls; "" for everybody else
     peer                   the other end by the span's own word, "" where it says nothing
     messaging              it is a message's producer or consumer
+    marks                  what was done to the texts of the service, the peer, and the dimensions (`policy.CUT` …)
     """
 
     service: str
@@ -40,6 +42,11 @@ class Named(NamedTuple):
     database: str
     peer: str
     messaging: bool
+    marks: tuple[int, ...]
+
+
+#: A text and what was done to it.
+MarkedText = tuple[str, int]
 
 
 class GraphPolicy:
@@ -48,6 +55,7 @@ class GraphPolicy:
     `span_attributes` is what the core must read of a span: those of `policy` first, then the graph's own.  Positions
     in it: `databases` (any tells a database), `database_servers`, `peers`, `span_dimensions`, `peer_service`, and
     `url`, of which the host names a peer (-1: it names none); `url_whole` says that the whole of it has another use.
+    `labels` are the labels of edges whose values come from the traffic.
     """
 
     def __init__(self, graph: Graph, policy: Policy, label_length: int) -> None:
@@ -65,6 +73,9 @@ class GraphPolicy:
         self.url = self._attributes.index(URL) if URL in graph.peer_attributes else -1
         self.url_whole = URL in (*read, *graph.database_attributes)
         self.span_attributes = tuple(self._attributes)
+        prefixes = (names.CLIENT_PREFIX, names.SERVER_PREFIX)
+        dimensions = (f"{prefix}{dimension.label}" for prefix in prefixes for dimension in graph.dimensions)
+        self.labels = (names.CLIENT, names.SERVER, *dimensions)
 
     def _positions(self, attributes: Sequence[str] | dict[str, None]) -> tuple[int, ...]:
         for attribute in attributes:
@@ -74,38 +85,51 @@ class GraphPolicy:
 
     # --- sides --------------------------------------------------------------------------------------------------------
 
-    def side(self, context: Context, kind: int, values: Sequence[str], host: str, is_database: bool) -> Named:
+    def side(
+        self,
+        context: Context,
+        kind: int,
+        values: Sequence[str],
+        marks: Sequence[int],
+        host: MarkedText,
+        is_database: bool,
+    ) -> Named:
         """Describes a span's half.  `values`: texts by `span_attributes`, "" for none; `host`: that of its URL.
 
-        `is_database`: it calls one, whose name may be among what no label shows.
+        `marks`: what was done to the values.  `is_database`: it calls one, whose name may be among what no label shows.
         """
-        database = self._database(values) if is_database else ""
+        said = list(zip(values, marks, strict=True))
+        peer, mark = self._database(said) if is_database else self._peer(kind, said, host)
+        dimensions = [self._dimension(number, context, values, marks) for number in range(len(self._dimensions))]
         return Named(
             context.service,
-            self._values(context, values),
-            database,
-            database or self._peer(kind, values, host),
+            tuple(text for text, _ in dimensions),
+            peer if is_database else "",
+            peer,
             kind in (PRODUCER, CONSUMER),
+            (context.resource_marks[0], mark, *(mark for _, mark in dimensions)),
         )
 
-    def _values(self, context: Context, values: Sequence[str]) -> tuple[str, ...]:
-        """Of the dimensions."""
-        found = (values, context.resource, context.scope)
-        texts = []
-        for (dimension, places), rewriter in zip(self._dimensions, self._rewriters, strict=True):
-            text = next((text for at, position in places if (text := found[at][position])), "")
-            texts.append((rewriter(text) if rewriter else text) if text else dimension.default)
-        return tuple(texts)
+    def _dimension(self, number: int, context: Context, values: Sequence[str], marks: Sequence[int]) -> MarkedText:
+        dimension, places = self._dimensions[number]
+        found = looked_up(places, self._rewriters[number], (values, context.resource, context.scope))
+        mark = mark_of(found, places, (marks, context.resource_marks, context.scope_marks))
+        return found.text if found.place else dimension.default, mark
 
-    def _database(self, values: Sequence[str]) -> str:
-        matched = _first(values, self.databases) or names.UNKNOWN_NAME
-        service, server, address, port = (values[at] for at in self.database_servers)
-        return service or server or cut(_joined(address, port), self._label_length) or matched
+    def _database(self, said: Sequence[MarkedText]) -> MarkedText:
+        service, server, address, port = (said[at] for at in self.database_servers)
+        joined = self._joined(address, port)
+        return _first([service, server, joined, *(said[at] for at in self.databases), (names.UNKNOWN_NAME, 0)])
 
-    def _peer(self, kind: int, values: Sequence[str], host: str) -> str:
+    def _joined(self, address: MarkedText, port: MarkedText) -> MarkedText:
+        whole = _joined(address[0], port[0])
+        shown = cut(whole, self._label_length)
+        return shown, address[1] | port[1] | (CUT if shown != whole else 0)
+
+    def _peer(self, kind: int, said: Sequence[MarkedText], host: MarkedText) -> MarkedText:
         if kind in (SERVER, CONSUMER):
-            return values[self.peer_service]
-        return next(filter(None, (host if at == self.url else values[at] for at in self.peers)), "")
+            return said[self.peer_service]
+        return _first([host if at == self.url else said[at] for at in self.peers])
 
     # --- label texts --------------------------------------------------------------------------------------------------
 
@@ -121,6 +145,16 @@ class GraphPolicy:
             values = side.dimensions if side else nobody
             labels += [(f"{prefix}{d.label}", value) for (d, _), value in zip(self._dimensions, values, strict=True)]
         return _rendered(labels + self._virtual(client, server))
+
+    def marked(self, client: Named | None, server: Named | None) -> Marked | None:
+        """What was done to the values of that edge's labels."""
+        ends = (
+            client.marks[0] if client else server.marks[1] if server else 0,
+            server.marks[0] if server else client.marks[1] if client else 0,
+        )
+        nobody = (0,) * len(self._dimensions)
+        dimensions = (mark for side in (client, server) for mark in (side.marks[2:] if side else nobody))
+        return marked_of(dict(zip(self.labels, (*ends, *dimensions), strict=True)))
 
     def edge_beyond(self, client: Named | None, server: Named | None) -> bytes:
         """The same where there are too many edges: the end that was not seen is `__other__`, the server if both were.
@@ -164,8 +198,14 @@ def _joined(address: str, port: str) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _first(values: Sequence[str], positions: Sequence[int]) -> str:
-    return next((values[at] for at in positions if values[at]), "")
+def _first(said: Sequence[MarkedText]) -> MarkedText:
+    """The first text that there is; of those before it counts that they were hidden whole."""
+    hidden = 0
+    for text, mark in said:
+        if text:
+            return text, hidden | mark
+        hidden |= mark & REDACTED
+    return "", hidden
 
 
 def _rendered(labels: Sequence[tuple[str, str]]) -> bytes:

@@ -104,20 +104,17 @@ cdef class Measures:
 
     cdef object policy
     cdef Births births
-    cdef Services services
-    cdef Selections selections
+    cdef Selections selections      # None: there are no measures
     cdef Keys known                 # Pairing → number of the series
-    cdef Amounts amounts            # of the block at hand
     cdef tuple every
     cdef list by_attribute          # those that ask for each of the attributes
     cdef uint64_t not_numeric
     cdef uint64_t negative
 
-    def __cinit__(self, policy, plan, Births births, Services services):
-        self.policy, self.births, self.services = policy, births, services
+    def __cinit__(self, policy, plan, Births births):
+        self.policy, self.births = policy, births
         self.selections = births.selections
         self.known = Keys(plan.raw_key_bytes // 8)
-        self.amounts = Amounts(policy.measured_at)
         self.every = tuple([Measure(plan, number) for number in range(len(plan.measures))])
         attributes = [measure.attribute for measure in plan.measures]
         self.by_attribute = [
@@ -136,28 +133,32 @@ cdef class Measures:
 
     cdef int take(self, Walk walk) except -1:
         """Counts the values of a block's spans, which are counted themselves."""
-        cdef Amount* amount = self.amounts.amounts
-        cdef Amount* end = amount + self.amounts.count
+        cdef Amount* amount = walk.amounts.amounts
+        cdef Amount* end = amount + walk.amounts.count
         cdef Row* row
         cdef Miss miss
         cdef Told told = Told(NO_ROW, NO_ROW, NO_ROW)
+        if not self.every:
+            return 0
         self.at()
         while amount != end:
             row = walk.rows + amount.row
             if row.entry is not NULL:
-                self.measure(amount, row, &row.entry.target, walk.keys.selection(row.entry), &told)
+                self.measure(walk, amount, &row.entry.target, walk.keys.selection(row.entry), &told)
             else:
                 miss = walk.misses[row.miss]
-                self.measure(amount, row, &miss.target, miss.selection, &told)
+                self.measure(walk, amount, &miss.target, miss.selection, &told)
             amount += 1
         return self.selections.forget()
 
-    cdef int measure(self, Amount* amount, Row* row, Target* target, uint32_t selection, Told* told) except -1:
+    cdef int measure(self, Walk walk, Amount* amount, Target* target, uint32_t selection, Told* told) except -1:
         """By each measure that asks for the attribute and means the span; a fault is told once of a span."""
         cdef Measure measure
+        cdef Service service
         cdef uint32_t number
         if target.calls == NO_SERIES or not selection:
             return 0
+        service = walk.senders.of(amount.row, self.births.calls.at(target.calls), self.births.calls.now)
         texts = self.selections.texts[selection]
         for measure in self.by_attribute[amount.attribute]:
             own = texts[measure.number]
@@ -170,17 +171,15 @@ cdef class Measures:
                 self.negative += told.negative != amount.row
                 told.negative = amount.row
             else:
-                number = self.series_of(measure, target, selection, own)
-                measure.observe(number, amount, row, self.births.calls.wall_ns)
-                if measure.values.at(number).text.owner & OUTSIDE:
-                    self.tell_overflow(target, amount.row, told)
+                number = self.series_of(measure, target, selection, own, service)
+                measure.observe(number, amount, walk.rows + amount.row, self.births.calls.wall_ns)
+                if measure.values.at(number).text.owner & OUTSIDE and not target.notes & LIMITED:
+                    self.tell_overflow(service, amount.row, told)
         return 0
 
-    cdef int tell_overflow(self, Target* target, uint32_t row, Told* told) except -1:
-        """Counts a span whose value is in a series of many, unless the span itself is and was counted for that."""
-        cdef Series* calls = self.births.calls.at(target.calls)
-        cdef Service service = self.services.owner(calls)
-        if target.notes & LIMITED or told.overflowed == row:
+    cdef int tell_overflow(self, Service service, uint32_t row, Told* told) except -1:
+        """Counts a span whose value is in a series of many, though the span itself has a series of its own."""
+        if told.overflowed == row:
             return 0
         told.overflowed = row
         if service.overflowed is None:
@@ -192,7 +191,7 @@ cdef class Measures:
     # --- series -------------------------------------------------------------------------------------------------------
 
     cdef uint32_t series_of(
-        self, Measure measure, Target* target, uint32_t selection, bytes own
+        self, Measure measure, Target* target, uint32_t selection, bytes own, Service service
     ) except? 0xFFFFFFFF:
         """The number of the series that takes the values of a key's spans."""
         cdef Series* calls = self.births.calls.at(target.calls)
@@ -201,28 +200,27 @@ cdef class Measures:
         cdef bint aged
         cdef Entry* entry = self.known.find(key, sizeof(Pairing), &aged)
         cdef Target found
-        if entry is not NULL and self.holds(measure, &entry.target, calls):
+        if entry is not NULL and self.holds(measure, &entry.target, calls, service):
             found = entry.target
             if not aged:
                 return found.calls
         else:
-            found = Target(self.obtain(measure, calls, own), 0, 0, 0, 0)
+            found = Target(self.obtain(measure, calls, own, service), 0, 0, 0, 0)
             found.stamp = measure.values.at(found.calls).stamp
         self.known.put(key, sizeof(Pairing), found)
         return found.calls
 
-    cdef bint holds(self, Measure measure, Target* target, Series* calls):
+    cdef bint holds(self, Measure measure, Target* target, Series* calls, Service service):
         """Is it still the same series, and would it be again?"""
         cdef Series* series = measure.values.at(target.calls)
         if series.stamp != target.stamp:
             return False
         if not series.text.owner & OUTSIDE or calls.text.owner & OUTSIDE:
             return True
-        return not self.births.has_room(self.services.owner(calls))
+        return not self.births.has_room(service)
 
-    cdef uint32_t obtain(self, Measure measure, Series* calls, bytes own) except? 0xFFFFFFFF:
+    cdef uint32_t obtain(self, Measure measure, Series* calls, bytes own, Service service) except? 0xFFFFFFFF:
         """The series with the labels of the calls and its own, or the one for all that there is no room for."""
-        cdef Service service = self.services.owner(calls)
         cdef bytes labels = (<char*>(calls.text + 1))[:calls.size]
         cdef uint32_t number
         if calls.text.owner & OUTSIDE:
@@ -270,9 +268,6 @@ cdef class Measures:
         return more
 
     # --- told ---------------------------------------------------------------------------------------------------------
-
-    cdef dict anomalies(self):
-        return {"measure_not_numeric": self.not_numeric, "measure_negative": self.negative}
 
     cdef dict series(self):
         cdef Measure measure

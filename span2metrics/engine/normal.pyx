@@ -74,7 +74,7 @@ cdef class Normal:
     # --- without objects ----------------------------------------------------------------------------------------------
 
     cdef Entry* entry_of(
-        self, Cursor name, AttributeReader found, const uint8_t* raw, size_t raw_size, bint* aged
+        self, Cursor name, context, AttributeReader found, const uint8_t* raw, size_t raw_size, bint* aged
     ) except? NULL:
         """The entry of the normalised key, where that is known and can be told without objects; else NULL.
 
@@ -87,7 +87,7 @@ cdef class Normal:
         self.size = self.write_key(raw, name, found, &self.found)
         if not self.size or self.size == raw_size and memcmp(self.key, raw, raw_size) == 0:
             return NULL
-        entry = self.births.known(self.keys, self.key, self.size, aged)
+        entry = self.births.known(self.keys, context, self.key, self.size, aged)
         if entry is not NULL:
             self.add(entry, self.found, raw, raw_size)
         return entry
@@ -282,7 +282,7 @@ cdef class Normal:
         miss.normal = b"".join(parts)
         self.set_origin(miss)
         entry = self.births.known(
-            self.keys, <const uint8_t*>PyBytes_AS_STRING(miss.normal), PyBytes_GET_SIZE(miss.normal), &aged
+            self.keys, miss.context, <const uint8_t*>PyBytes_AS_STRING(miss.normal), PyBytes_GET_SIZE(miss.normal), &aged
         )
         if entry is not NULL:
             miss.known = True

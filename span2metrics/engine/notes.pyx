@@ -12,6 +12,7 @@ cdef enum:
 cdef class Notes:
     cdef list notes                 # Note, by number; 0 says nothing
     cdef dict numbers
+    cdef uint64_t* asked            # by number: see `Births.has_room_for_values`; 0: never
     cdef dict limited               # (limits, capped) → number
     cdef dict truncated             # label → values cut
     cdef dict redacted              # label → values of which something was hidden
@@ -25,6 +26,16 @@ cdef class Notes:
         self.templated, self.limited = [0] * (ALL_TEMPLATES + 1), {}
         self.truncated, self.redacted = dict.fromkeys(labels, 0), dict.fromkeys(labels, 0)
 
+    cdef int tell(self, labels) except -1:
+        """What is done to these is counted too."""
+        for label in labels:
+            self.truncated.setdefault(label, 0)
+            self.redacted.setdefault(label, 0)
+        return 0
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.asked)
+
     cdef inline object note(self, uint32_t number):
         return self.notes[number & NOTE]
 
@@ -34,6 +45,8 @@ cdef class Notes:
             if len(self.notes) >= MOST_NOTES and (note.marked is not None or note.templates):
                 return self.of_limits(note.limits, note.capped)
             number = self.numbers[note] = len(self.notes)
+            self.asked = <uint64_t*>reallocated(self.asked, (len(self.notes) + 1) * sizeof(uint64_t))
+            self.asked[len(self.notes)] = 0
             self.notes.append(note)
         return number
 
@@ -64,16 +77,20 @@ cdef class Notes:
             self.of_templates[templates] = self.number(NO_NOTE._replace(templates=templates))
         return self.of_templates[templates] | number
 
+    cdef int mark(self, marked, size_t spans) except -1:
+        was_cut, redacted, replaced = marked
+        for label in was_cut:
+            self.truncated[label] += spans
+        for label in redacted:
+            self.redacted[label] += spans
+        self.invalid_utf8 += spans if replaced else 0
+        return 0
+
     cdef int take(self, uint32_t number, Service service) except -1:
-        """One span."""
+        """One span; or a request of an edge, which has no limits and no service here."""
         marked, limits, _, templates = self.note(number)
         if marked is not None:
-            was_cut, redacted, replaced = marked
-            for label in was_cut:
-                self.truncated[label] += 1
-            for label in redacted:
-                self.redacted[label] += 1
-            self.invalid_utf8 += replaced
+            self.mark(marked, 1)
         if limits and service.overflowed is None:
             service.overflowed = {}
         if templates:

@@ -6,17 +6,16 @@ cdef class Measures
 
 cdef dict anomalies_of(Tally* tally, Notes notes, Measures measures):
     """Spans by names.ANOMALIES."""
-    found = {
+    return {
         "unknown_service": tally.unknown_service,
         "invalid_id": tally.invalid_id,
         "no_time": tally.no_time,
         "negative_duration": tally.negative_duration,
         "unknown_enum": tally.unknown_enum,
         "invalid_utf8": notes.invalid_utf8,
-        "measure_not_numeric": 0,
-        "measure_negative": 0,
+        "measure_not_numeric": measures.not_numeric,
+        "measure_negative": measures.negative,
     }
-    return found if measures is None else found | measures.anomalies()
 
 
 NONE_DROPPED = types.MappingProxyType({})

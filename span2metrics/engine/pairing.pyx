@@ -28,13 +28,13 @@ cdef class Graph:
     cdef uint64_t since             # of a half that arrives now, without its state
     cdef uint64_t policy_errors
 
-    def __cinit__(self, policy, plan, Privacy privacy):
+    def __cinit__(self, policy, plan, Privacy privacy, Notes notes, Services services):
         graph = plan.graph
         self.policy = policy
         self.reader = SideReader(policy, plan.label_value_length, privacy)
         self.sides = Sides(plan.raw_key_bytes // 8)
         self.halves = Halves()
-        self.edges = Edges(policy, plan)
+        self.edges = Edges(policy, plan, notes, services)
         self.rows = GraphRows(self.reader, self.sides, graph.through_internal)
         self.wait, self.most, self.messaging = graph.wait_ns, graph.max_items, graph.messaging_latency
 
@@ -111,9 +111,9 @@ cdef class Graph:
         cdef uint8_t kind = key[8] & ~DATABASE
         if side is None:
             try:
-                texts, host = self.reader.texts(key, arrival.side_size, [])
+                texts, marks, host = self.reader.texts(key, arrival.side_size, [])
                 context = self.rows.contexts_seen[arrival.context]
-                named = self.policy.side(context, kind, texts, host, key[8] & DATABASE)
+                named = self.policy.side(context, kind, texts, marks, host, key[8] & DATABASE)
             except Exception:
                 self.policy_errors += 1
                 return False

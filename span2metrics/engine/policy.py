@@ -15,23 +15,27 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from span2metrics import names
+from span2metrics.engine.labels import (
+    LISTS,
+    REPLACED,
+    Label,
+    Marked,
+    Place,
+    looked_up,
+    mark_of,
+    marked_of,
+    pair,
+    rendered,
+)
 from span2metrics.engine.measures import Measuring
 from span2metrics.engine.naming import Naming
 from span2metrics.engine.plan import Dimension, Plan, Source
 from span2metrics.engine.predicate import Filter, Subject
-from span2metrics.engine.rewriting import Rewriter
+from span2metrics.engine.rewriting import Hide, Rewriter, as_it_is
 from span2metrics.engine.text import pairs_of
 from span2metrics.engine.value_limits import ValueLimits
 
-#: Marks of a value on its way from the wire to a label.
-CUT = 1
-REPLACED = 2
-REDACTED = 4
-
 SERVICE_ATTRIBUTE = "service.name"
-#: A key's values come as three lists, in this order.
-LISTS = (Source.SPAN, Source.RESOURCE, Source.SCOPE)
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +68,10 @@ class Context:
         self.service = self.resource[0] or names.UNKNOWN_SERVICE
         self.marked = any(self.resource_marks) or any(self.scope_marks)
 
+    def found(self, values: Sequence[str]) -> tuple[Sequence[str], ...]:
+        """A key's texts by `LISTS`; `values` are the span's."""
+        return values, self.resource, self.scope
+
 
 class Names(NamedTuple):
     """Rendered labels of a key's series, each pair with a comma behind it, the status apart.
@@ -79,10 +87,6 @@ class Names(NamedTuple):
     status: int
     zero: int
     capped: tuple[str, ...] = ()
-
-
-#: Labels whose value was cut, those of whose value something was hidden, and whether bytes of one were replaced.
-Marked = tuple[tuple[str, ...], tuple[str, ...], bool]
 
 
 class Note(NamedTuple):
@@ -103,25 +107,8 @@ class Note(NamedTuple):
 NO_NOTE = Note(None, (), (), 0)
 
 
-class Place(NamedTuple):
-    """Where a value may be: which of a key's three lists (`LISTS`), and the position in it."""
-
-    list: int
-    position: int
-
-
-class Label(NamedTuple):
-    """A configured label, ready to look up: its places in order of precedence."""
-
-    name: str
-    places: tuple[Place, ...]
-    default: str
-    in_zero: bool
-    rewriter: Rewriter | None
-
-
 class Policy:
-    """Names series for a plan.
+    """Names series for a plan.  `hide`: what rewritten values must not show; None: nothing need be hidden.
 
     `span_attributes`, `resource_attributes` and `scope_attributes` are what the core must read, in the order in which
     it must pass the values; the service's name is the resource's first.  Of the first, so many as `label_values` are
@@ -132,7 +119,7 @@ class Policy:
     may show other values than were read.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, hide: Hide | None = None) -> None:
         self.attributes: dict[Source, list[str]] = {
             Source.SPAN: [],
             Source.RESOURCE: [SERVICE_ATTRIBUTE],
@@ -141,7 +128,7 @@ class Policy:
         self._exclude = plan.exclude
         self._zero_drop = plan.errors_zero_drop
         self._errors_zero = plan.errors_zero and names.STATUS_CODE not in plan.exclude
-        self._length = plan.label_value_length
+        self._length, self._hide = plan.label_value_length, hide or as_it_is
         common = (*plan.resource_labels, *plan.dimensions)
         self.values = ValueLimits((*common, *plan.calls_dimensions, *plan.duration_dimensions))
         self._resource_labels = self._compiled(plan.resource_labels)
@@ -182,7 +169,7 @@ class Policy:
         return tuple(sorted(labels, key=lambda label: not label.in_zero))
 
     def rewriter(self, dimension: Dimension) -> Rewriter | None:
-        return Rewriter(dimension.rewrites, self._length) if dimension.rewrites else None
+        return Rewriter(dimension.rewrites, self._length, self._hide) if dimension.rewrites else None
 
     def places(self, dimension: Dimension) -> Iterable[Place]:
         """Where a dimension's value may be, in order; what must be read for it is noted."""
@@ -233,7 +220,7 @@ class Policy:
         None for all where no measure does.  The arguments are those of `name`.
         """
         subject = _subject(context, name, kind, status, values)
-        return self._measuring.own(subject, lambda labels: "".join(_texts(labels, context, values)).encode())
+        return self._measuring.own(subject, lambda labels: "".join(rendered(labels, context.found(values))).encode())
 
     def name(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Names:
         """Label texts for a key.  `values`: texts by `span_attributes`, those for labels, "" for none."""
@@ -263,7 +250,7 @@ class Policy:
 
     def _overflow(self, context: Context, kind: int, status: int, bare: bool) -> Names:
         head = f"{self._head(context)}{self._kinds[kind]}"
-        resource = [] if bare else _texts(self._resource_labels, context, ())
+        resource = [] if bare else rendered(self._resource_labels, context.found(()))
         kept = sum(label.in_zero for label in self._resource_labels)
         shown = f"{head}{''.join(resource[:kept])}{pair(names.OVERFLOW_LABEL, 'true')}".encode()
         text = shown + "".join(resource[kept:]).encode()
@@ -285,7 +272,7 @@ class Policy:
 
     def _texts(self, labels: Sequence[Label], context: Context, values: Sequence[str]) -> list[str]:
         """A rendered pair for each label, "" where it has no value."""
-        return _texts(labels, context, values, self.values if self.values.caps else None)
+        return rendered(labels, context.found(values), self.values if self.values.caps else None)
 
     def _head(self, context: Context) -> str:
         if not context.head:
@@ -308,52 +295,14 @@ class Policy:
         shown = {label: mark for label, mark in found.items() if label not in self._exclude}
         for label in self._shown_labels:
             shown[label.name] = shown.get(label.name, 0) | self._mark(label, context, values, marks)
-        was_cut, redacted = (tuple(name for name, m in shown.items() if m & mark) for mark in (CUT, REDACTED))
-        replaced = any(mark & REPLACED for mark in shown.values())
-        return (was_cut, redacted, replaced) if was_cut or redacted or replaced else None
+        return marked_of(shown, replaced=any(mark & REPLACED for mark in shown.values()))
 
     def _mark(self, label: Label, context: Context, values: Sequence[str], marks: Sequence[int]) -> int:
-        found = (values, context.resource, context.scope)
-        marked = (marks, context.resource_marks, context.scope_marks)
-        hidden = 0
-        for at, i in label.places:
-            if text := found[at][i]:
-                is_cut = label.rewriter is not None and label.rewriter.cuts(text)
-                return hidden | marked[at][i] | (CUT if is_cut else 0)
-            hidden |= marked[at][i] & REDACTED
-        return hidden
+        found = looked_up(label.places, label.rewriter, (values, context.resource, context.scope))
+        return mark_of(found, label.places, (marks, context.resource_marks, context.scope_marks))
 
 
 def _subject(context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Subject:
     """A key as its sender has it, also where it counts as `__other__`."""
     found = (values, (context.sender, *context.resource[1:]), context.scope)
     return Subject(context.sender or names.UNKNOWN_SERVICE, name, kind, status, found)
-
-
-def _texts(
-    labels: Iterable[Label], context: Context, values: Sequence[str], limits: ValueLimits | None = None
-) -> list[str]:
-    found = (values, context.resource, context.scope)
-    texts = []
-    for label, places, default, _, rewriter in labels:
-        text = default
-        for at, position in places:
-            if value := found[at][position]:
-                text = rewriter(value) if rewriter else value
-                break
-        if limits and text and label in limits.caps:
-            text = limits.admitted(label, text)
-        texts.append(pair(label, text) if text else "")
-    return texts
-
-
-def pair(label: str, value: str) -> str:
-    """`label="value",`, escaped as the exposition formats have it."""
-    return f"{label}={quoted(value)},"
-
-
-def quoted(text: str) -> str:
-    """In quotes, escaped as values and UTF-8 names are."""
-    if '"' in text or "\\" in text or "\n" in text:
-        text = text.translate(_ESCAPES)
-    return f'"{text}"'

@@ -1,12 +1,14 @@
 """Values that a label shows in place of others: `5xx` for `503`.
 
 Owns how replacements are written: `$1` to `$9` stand for the pattern's groups and `$$` for a dollar, as in Prometheus'
-relabelling; all else for itself.  It knows texts alone.
+relabelling; all else for itself.  It knows texts alone: what no label may show is looked for again in what a rewrite
+made, for it may put together what was apart, but what that is, `hide` says.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -44,24 +46,50 @@ def last_group(replace: Replacement) -> int:
     return max((piece for piece in replace if isinstance(piece, int)), default=0)
 
 
+#: A text, and whether it is but the beginning of one → as a label may show it, whether anything of it was hidden,
+#: whether its end was left off.
+Hide = Callable[[str, bool], tuple[str, bool, bool]]
+
+
+class Rewritten(NamedTuple):
+    """What a label shows in place of a value, whether anything of it was hidden, and whether it was cut."""
+
+    text: str
+    hidden: bool
+    is_cut: bool
+
+    @property
+    def is_dropped(self) -> bool:
+        """It was hidden whole: there is no such value."""
+        return self.hidden and not self.text
+
+
+def as_it_is(text: str, _: bool) -> tuple[str, bool, bool]:
+    """Of which nothing need be hidden."""
+    return text, False, False
+
+
 @dataclass(frozen=True, slots=True)
 class Rewriter:
     """Rewrites values by the first of `rewrites` that matches, to at most `length` bytes; "" is no value."""
 
     rewrites: tuple[Rewrite, ...]
     length: int
+    hide: Hide = field(default=as_it_is, repr=False, compare=False)
     _compiled: tuple[tuple[Pattern, Replacement], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         pairs = tuple((compiled(rewrite.match), replacement(rewrite.replace)) for rewrite in self.rewrites)
         object.__setattr__(self, "_compiled", pairs)
 
-    def __call__(self, text: str) -> str:
-        return cut(self._whole(text), self.length)
-
-    def cuts(self, text: str) -> bool:
-        """Whether it would become too long."""
-        return len(self._whole(text).encode()) > self.length
+    def of(self, text: str) -> Rewritten:
+        """What becomes of a value that a label may show."""
+        whole = self._whole(text)
+        if whole == text:
+            return Rewritten(text, False, False)
+        whole, hidden, is_cut = self.hide(whole, False)
+        shown = cut(whole, self.length)
+        return Rewritten(shown, hidden, is_cut or shown != whole)
 
     def _whole(self, text: str) -> str:
         for pattern, replace in self._compiled:

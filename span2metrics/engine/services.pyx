@@ -1,7 +1,8 @@
 # Services, of which there is a limited number, and what each may have.
 #
 # A service that is new while there is no room for it is `__other__`, as are all such together, until others have left.
-# Who has been admitted stays until it has no series and sends no spans.
+# Who sends something has a place kept for as long as the request is read; it is admitted once a span of its counts, and
+# stays until it has no series and sends no spans.
 #
 # Rules: semantics §1.5.
 
@@ -13,7 +14,8 @@ cdef class Service:
     cdef uint32_t sets              # label sets that count against its limit
     cdef uint32_t outside           # series beyond the limits
     cdef uint32_t seen              # as that of series
-    cdef bint live                  # it was admitted and has not left
+    cdef bint live                  # it was admitted and has not left …
+    cdef bint left                  # … or has: who comes back under its name begins anew
     cdef dict overflowed            # names.LIMIT_… → spans; None: nothing
 
 
@@ -21,7 +23,7 @@ cdef class Service:
 cdef class Services:
     cdef readonly Service other     # of those for whom there is no room
     cdef dict by_name
-    cdef dict fresh                 # of a request that may yet turn out malformed
+    cdef dict fresh                 # for whom a place is kept while a request is read
     cdef list by_number             # None: it has left
     cdef list free                  # numbers
     cdef size_t most                # 0: any number
@@ -43,6 +45,19 @@ cdef class Services:
             service = self.fresh[name] = made_service(name)
         return service
 
+    cdef bint keeps_place(self, Service service) except -1:
+        """Is a place kept for one that is not admitted?  Not where there is none, or another has its name by now."""
+        if service.left:
+            return False
+        found = self.by_name.get(service.name)
+        if found is None:
+            found = self.fresh.get(service.name)
+        if found is None:
+            if not self.has_room() and service.name != names.UNKNOWN_SERVICE:
+                return False
+            found = self.fresh[service.name] = service
+        return found is service
+
     cdef bint has_room(self):
         return not self.most or PyDict_Size(self.by_name) + PyDict_Size(self.fresh) - 1 < <Py_ssize_t>self.most
 
@@ -50,15 +65,13 @@ cdef class Services:
         """Is there no room for a service, nor has it been admitted?"""
         return name not in self.by_name and name not in self.fresh and not self.has_room()
 
-    cdef int keep(self, uint32_t now) except -1:
-        """The request was valid: whom it brought is admitted."""
-        cdef Service service
-        for service in self.fresh.values():
-            service.seen = now
-            self.admit(service)
-        return self.forget()
+    cdef inline int see(self, Service service, uint32_t now) except -1:
+        """A span of its counts."""
+        service.seen = now
+        return 0 if service.live else self.admit(service)
 
     cdef int forget(self) except -1:
+        """Who was not admitted has no place any more."""
         if self.fresh:
             self.fresh = {}
         return 0
@@ -85,7 +98,7 @@ cdef class Services:
         for service in list(self.by_name.values()):
             if service.sets == 0 and service.outside == 0 and now - service.seen >= after:
                 if service is not self.other:
-                    service.live = False
+                    service.live, service.left = False, True
                     del self.by_name[service.name]
                     self.by_number[service.number] = None
                     self.free.append(service.number)

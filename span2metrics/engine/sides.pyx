@@ -17,7 +17,9 @@ cdef enum:
     SIDE_HEAD = 9           # bytes of a key before its values: context, kind and DATABASE
     VALUE_HEAD = 3          # bytes of a value: number of the attribute, kind; then a number, or a length and a text
     SHOWN = 8               # kinds beside those of values: a text as labels show it …
-    SHOWN_HOST = 9          # … and that of the host of a URL
+    SHOWN_HOST = 9          # … and that of the host of a URL; what was done to it stands in the upper bits
+    SHOWN_KIND = 0x0F
+    SHOWN_MARK = 4
     DATABASE = 0x80
     MANY = 0xFFFFFFFF
     RECENT = 256            # sides that are at hand
@@ -257,10 +259,10 @@ cdef class SideReader:
 
     cdef int put_slowly(self, uint32_t number, uint8_t kind, Value* value, list merged) except -1:
         """As the text that a label shows, which faults of its bytes must not wait for."""
-        text, _ = label_text(value, self.label_length, merged, self.privacy)
+        text, mark = label_text(value, self.label_length, merged, self.privacy)
         cdef bytes encoded = text.encode()
         cdef Value shown = Value(<uint8_t*>PyBytes_AS_STRING(encoded), <uint32_t>PyBytes_GET_SIZE(encoded), TEXT, 0)
-        return self.put_text(number, kind, &shown)
+        return self.put_text(number, kind | <uint8_t>mark << SHOWN_MARK, &shown)
 
     cdef inline uint8_t* reserve(self, size_t size) except NULL:
         if self.used + size > self.room:
@@ -269,15 +271,16 @@ cdef class SideReader:
         return self.keys + self.used
 
     cdef tuple texts(self, const uint8_t* key, uint32_t size, list merged):
-        """The texts of a key's values by the reader's list, "" where the key has none; and the host of its URL."""
+        """Of a key's values by the reader's list the texts, "" for none, and the marks; and both of the host of its URL."""
         cdef const uint8_t* end = key + size
-        cdef list found = [""] * self.count
-        cdef str host = ""
+        cdef list texts = [""] * self.count
+        cdef list marks = [0] * self.count
+        cdef tuple host = ("", 0), shown
         cdef Value value
         cdef uint32_t number = 0
         key += SIDE_HEAD
         while key < end:
-            value = Value(NULL, 0, key[2], 0)
+            value = Value(NULL, 0, key[2] & SHOWN_KIND, key[2] >> SHOWN_MARK)
             memcpy(&number, key, 2)
             key += VALUE_HEAD
             if value.kind == TEXT or value.kind >= SHOWN:
@@ -287,22 +290,23 @@ cdef class SideReader:
             else:
                 memcpy(&value.number, key, 8)
                 key += 8
+            shown = self.text(&value, merged)
             if value.kind == SHOWN_HOST:
-                host = PyUnicode_DecodeUTF8(<const char*>value.data, value.size, NULL)
+                host = shown
                 continue
-            found[number] = self.text(&value, merged)
+            texts[number], marks[number] = shown
             if <int>number == self.url and not self.url_whole:
-                host = found[number]
+                host = shown
             elif <int>number == self.url and value.kind == TEXT:
                 value = url_host(&value)
                 host = self.text(&value, merged)
-        return found, host
+        return texts, marks, host
 
-    cdef str text(self, Value* value, list merged):
-        """Of a value of a key."""
-        if value.kind == SHOWN:
-            return PyUnicode_DecodeUTF8(<const char*>value.data, value.size, NULL)
-        return label_text(value, self.label_length, merged, self.privacy)[0]
+    cdef tuple text(self, Value* value, list merged):
+        """Text and mark of a value of a key."""
+        if value.kind >= SHOWN:
+            return PyUnicode_DecodeUTF8(<const char*>value.data, value.size, NULL), value.number
+        return label_text(value, self.label_length, merged, self.privacy)
 
 
 cdef inline uint8_t roles_of(uint8_t kind, uint8_t roles) noexcept nogil:

@@ -14,6 +14,7 @@ cdef class Walk:
     cdef Targets targets    # None: nobody asks for them
     cdef Keys keys
     cdef Births births
+    cdef Senders senders
     cdef object policy
     cdef Weights weights
     cdef Times times
@@ -31,17 +32,19 @@ cdef class Walk:
     cdef list merged        # copies that cursors point into
     cdef Mode mode
     cdef object flush       # applies the block in scratch
-    cdef bint unknown       # the service of the spans at hand
+    cdef object context     # of the spans at hand, None: it was not asked for yet
+    cdef bint unknown       # their service
     cdef uint8_t* key       # of the span at hand
     cdef size_t key_size
     cdef bint key_kept      # no value of it is too long
     cdef GraphRows graph            # None: there is no service graph
-    cdef Amounts amounts            # None: nothing is measured
+    cdef Amounts amounts
 
     def __cinit__(self, Contexts contexts, Targets targets, Keys keys, Births births, policy, plan):
         self.contexts, self.targets, self.keys, self.births = contexts, targets, keys, births
         self.policy = policy
-        self.weights = Weights(policy, plan)
+        self.senders = Senders(contexts.services, births.shared)
+        self.weights, self.amounts = Weights(policy, plan), Amounts(policy.measured_at)
         self.times = Times(plan)
         self.filters = policy.filters
         self.reader = AttributeReader(policy.read_attributes)
@@ -71,7 +74,7 @@ cdef class Walk:
 
     cdef int reset(self) except -1:
         """The request is over."""
-        self.mode, self.flush = WHOLE, None
+        self.mode, self.flush, self.context = WHOLE, None, None
         if self.merged:
             self.merged = []
         self.contexts.leave()
@@ -79,9 +82,7 @@ cdef class Walk:
 
     cdef int empty(self) except -1:
         """Scratch is as before the first span; what is behind it, if it was not kept, was for nothing."""
-        self.count = self.aged = 0
-        if self.amounts is not None:
-            self.amounts.count = 0
+        self.count = self.aged = self.amounts.count = 0
         if self.graph is not None:
             self.graph.empty()
         memset(&self.tally, 0, sizeof(Tally))
@@ -89,6 +90,7 @@ cdef class Walk:
         if self.misses:
             self.misses, self.by_raw = [], {}
         self.normal.empty()
+        self.senders.empty()
         if self.targets is not None:
             self.targets.forget()
         return self.contexts.forget()
@@ -99,7 +101,10 @@ cdef class Walk:
             self.flush()
         else:
             self.mode = CHECK
-        return self.empty()
+        self.empty()
+        if self.mode == BLOCKS and self.context is not None and not (<Service>self.context.room).live:
+            self.contexts.services.keeps_place(<Service>self.context.room)      # more of its spans may come
+        return 0
 
     # --- messages, from the outside in --------------------------------------------------------------------------------
 
@@ -139,46 +144,58 @@ cdef class Walk:
         cdef uint32_t tag
         cdef Cursor sub
         cdef Cursor resource = first_field(c, self.merged)
-        cdef bint spans = False
-        context = None
+        cdef size_t spans = 0
+        self.context = None
         self.contexts.enter(resource)
-        if not self.contexts.reads_scope:
-            context = self.contexts.of(Cursor(c.end, c.end), self.merged)
         while c.at < c.end:
             read_tag(&c, &tag)
             if tag == 0x12:
                 read_delimited(&c, &sub)
-                if self.scope_spans(sub, context):
-                    spans = True
+                spans += self.scope_spans(sub)
                 if self.contexts.fresh() >= BLOCK:
                     self.full()
             else:
                 skip(&c, tag)
+        if not spans and not self.contexts.reads_scope:
+            self.contexts.check(Cursor(c.end, c.end), self.merged)
         if self.targets is not None and spans:
-            self.targets.see(resource, self.merged)
+            self.targets.see(resource, spans, self.merged)
         return 0
 
-    cdef bint scope_spans(self, Cursor c, object context) except -1:
-        """Whether there are any."""
-        cdef bint spans = False
+    cdef size_t scope_spans(self, Cursor c) except? 0xFFFFFFFF:
+        """How many there are."""
+        cdef size_t spans = 0
         cdef uint32_t tag
         cdef Cursor sub
-        cdef uint64_t number
-        if context is None:
-            context = self.contexts.of(first_field(c, self.merged), self.merged)
-        number = context.number
-        if self.graph is not None:
-            self.graph.leave()
-        self.unknown = not context.known
+        cdef Cursor whole = c
+        cdef uint64_t number = 0
+        context = None
         while c.at < c.end:
             read_tag(&c, &tag)
             if tag == 0x12:
                 read_delimited(&c, &sub)
+                if context is None:
+                    context = self.enter(whole)
+                    number = context.number
                 self.span(sub, context, number)
-                spans = True
+                spans += 1
             else:
                 skip(&c, tag)
+        if context is None and self.contexts.reads_scope:
+            self.contexts.check(first_field(whole, self.merged), self.merged)
         return spans
+
+    cdef object enter(self, Cursor scope_spans):
+        """The context of its spans, of which the first is about to come."""
+        if self.contexts.reads_scope:
+            self.context = self.contexts.of(first_field(scope_spans, self.merged), self.merged)
+        elif self.context is None:
+            self.context = self.contexts.of(Cursor(scope_spans.end, scope_spans.end), self.merged)
+        if self.graph is not None:
+            self.graph.leave()
+        self.senders.enter(self.count, self.context)
+        self.unknown = not self.context.known
+        return self.context
 
     cdef int span(self, Cursor c, object context, uint64_t number) except -1:
         cdef Span span
@@ -286,13 +303,14 @@ cdef class Walk:
         kind = kind if self.reads_kind else 0
         status = status if self.reads_status else 0
         self.make_key(number << 8 | kind << 4 | status, &span.name)
-        row.entry = self.births.known(self.keys, self.key, self.key_size, &aged) if self.key_kept else NULL
+        row.entry = NULL
+        if self.key_kept:
+            row.entry = self.births.known(self.keys, context, self.key, self.key_size, &aged)
         if row.entry is NULL:
             self.normalise(row, span, context, kind, status, &aged)
         row.aged = aged
         self.aged += aged
-        if self.amounts is not None:
-            self.amounts.take(<uint32_t>self.count, self.reader, self.merged)
+        self.amounts.take(<uint32_t>self.count, self.reader, self.merged)
         self.count += 1
         return self.full() if self.count == BLOCK else 0
 
@@ -337,7 +355,7 @@ cdef class Walk:
         """The row's raw key, in `key`, is not known: its normalised one may be; else it is a miss."""
         self.normal.size = 0
         if self.key_kept and not context.marked:
-            row.entry = self.normal.entry_of(span.name, self.reader, self.key, self.key_size, aged)
+            row.entry = self.normal.entry_of(span.name, context, self.reader, self.key, self.key_size, aged)
         if row.entry is NULL:
             row.miss = self.missed(span, context, kind, status)
         return 0

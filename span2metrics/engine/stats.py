@@ -63,8 +63,8 @@ class Stats:
     series                 family ("calls", "duration"; "edges" of the service graph; measures) → live series now, a
                            measure's by label sets
     anomalies              `names.ANOMALIES` reason → spans
-    truncated              label → values cut, once a span
-    redacted               label → values of which something was hidden, once a span
+    truncated              label → values cut, once a span; of the labels of edges once a request
+    redacted               label → values of which something was hidden, likewise
     templated              `names.TEMPLATES` → span names that had such a part, or a rule's name, once a span
     weighted               spans that stand for more than themselves, and count as that
     capped_weights         spans whose own word would make them stand for more than `Plan.max_weight`

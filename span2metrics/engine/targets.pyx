@@ -2,19 +2,23 @@
 #
 # They are a small table of their own, because their ids must multiply neither contexts nor series.  A resource is read
 # for it when its bytes are first seen with spans, and known bytes cost a look.  Of more than `most` targets those go
-# whose spans are the longest ago; that is counted, and they come back with their next span.  A target is its rendered
+# whose spans are the longest ago; that is counted, and they come back with their next span.  What was hidden or cut is
+# counted once a span, if no label of that name is a series' own, of which it is counted there.  A target is its rendered
 # labels, `service_name="x",…`, and is shown even where the series' own `service_name` is excluded: it is then all that
 # says whose they are.
 
 
 cdef enum:
-    TARGET_COST = 300               # bytes beside a resource's and its target's: objects, dict entries; rounded up
+    TARGET_COST = 360               # bytes beside a resource's and its target's: objects, dict entries; rounded up
 
 
 @cython.final
 cdef class Targets:
-    cdef Memory by_bytes            # bytes of a resource → its target
+    cdef Memory by_bytes            # bytes of a resource → its target, and what was done to its values (`NO_NOTE.marked`)
     cdef dict fresh                 # the same, of a request that may yet turn out malformed
+    cdef list marked                # of that request: what was done to values, and to those of how many spans
+    cdef Notes notes
+    cdef tuple told                 # by target label: whether what is done to it is counted
     cdef object known               # OrderedDict: targets, the one that was heard of last at the end
     cdef list order                 # the same, sorted
     cdef AttributeReader reader
@@ -23,33 +27,44 @@ cdef class Targets:
     cdef size_t most
     cdef uint64_t forgotten
 
-    def __cinit__(self, plan, Privacy privacy):
+    def __cinit__(self, plan, Privacy privacy, Notes notes):
         self.by_bytes = Memory(plan.raw_key_bytes // 16)
-        self.fresh, self.known, self.order = {}, OrderedDict(), []
+        self.fresh, self.marked, self.known, self.order = {}, [], OrderedDict(), []
+        self.notes, self.told = notes, tuple([label not in notes.redacted for label in names.TARGET_LABELS])
+        notes.tell(names.TARGET_LABELS)
         self.reader = AttributeReader(tuple(names.TARGET_LABELS.values()))
         self.label_length = plan.label_value_length
         self.privacy = privacy
         self.most = plan.most_targets
 
-    cdef int see(self, Cursor resource, list merged) except -1:
-        """The resource has spans.  Raises DecodeError where an attribute that makes its target is at fault."""
+    cdef int see(self, Cursor resource, size_t spans, list merged) except -1:
+        """The resource has so many spans.  Raises DecodeError where an attribute that makes its target is at fault."""
         cdef bytes key = resource.at[:resource.end - resource.at]
         target = self.by_bytes.get(key)
         if target is None:
             target = self.fresh.get(key)
-        self.fresh[key] = target if target is not None else self.read(resource, merged)
+        if target is None:
+            target = self.read(resource, merged)
+        self.fresh[key] = target
+        if target[1] is not None:
+            self.marked.append((target[1], spans))
         return 0
 
-    cdef bytes read(self, Cursor resource, list merged):
-        texts, _ = self.reader.resource(resource, self.label_length, merged, self.privacy)
+    cdef tuple read(self, Cursor resource, list merged):
+        texts, marks = self.reader.resource(resource, self.label_length, merged, self.privacy)
         texts = (texts[0] or names.UNKNOWN_SERVICE, *texts[1:])
-        return "".join([pair(label, text) for label, text in zip(names.TARGET_LABELS, texts) if text]).encode()
+        target = "".join([pair(label, text) for label, text in zip(names.TARGET_LABELS, texts) if text]).encode()
+        shown = {label: mark for label, mark, told in zip(names.TARGET_LABELS, marks, self.told) if told}
+        return target, marked_of(shown)
 
     cdef int keep(self) except -1:
         """The request was valid: what it brought is known from now on."""
-        for key, target in self.fresh.items():
+        for marked, spans in self.marked:
+            self.notes.mark(marked, spans)
+        for key, found in self.fresh.items():
+            target = found[0]
             if len(key) <= MAX_CONTEXT_BYTES:
-                self.by_bytes.put(key, target, len(key) + len(target) + TARGET_COST)
+                self.by_bytes.put(key, found, len(key) + len(target) + TARGET_COST)
             if target not in self.known:
                 self.known[target] = None
                 insort(self.order, target)
@@ -63,7 +78,7 @@ cdef class Targets:
     cdef int forget(self) except -1:
         """Forgets the request, not the targets."""
         if self.fresh:
-            self.fresh = {}
+            self.fresh, self.marked = {}, []
         return 0
 
 

@@ -52,21 +52,26 @@ class ValueLimits:
         for label, value in self._pairs(text):
             self._series[label][value] += 1
 
-    def release(self, text: bytes) -> None:
-        """It is gone."""
+    def release(self, text: bytes) -> bool:
+        """It is gone.  Has a value left with it?"""
+        left = False
         for label, value in self._pairs(text):
             self._series[label][value] -= 1
-            self._forget(label, value)
+            left |= self._forget(label, value)
+        return left
 
-    def settle(self) -> None:
-        """What was asked for by series that were not born is nobody's."""
+    def settle(self) -> bool:
+        """What was asked for by series that were not born is nobody's.  Has a value left so?"""
+        left = False
         for label, value in self._asked:
-            self._forget(label, value)
+            left |= self._forget(label, value)
         self._asked.clear()
+        return left
 
-    def _forget(self, label: str, value: str) -> None:
-        if self._series[label][value] <= 0:
-            del self._series[label][value]
+    def _forget(self, label: str, value: str) -> bool:
+        if self._series[label][value] > 0:
+            return False
+        return self._series[label].pop(value, None) is not None
 
     def _pairs(self, text: bytes) -> Iterable[tuple[str, str]]:
         return ((label, value) for label, value in pairs_of(text) if label in self.caps and value != names.OTHER)

@@ -6,11 +6,31 @@ is `text`'s, what the page's families and labels are called `families`'.  Nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from span2metrics.config import Config
+from span2metrics.generate import alerts, graph, graph_causes, red, thresholds, usual
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
 
 def rule_files(config: Config, links: Links) -> tuple[RuleFile, ...]:
     """Every rule file of a configuration, in the order in which they are read; those without a rule are left out."""
-    return ()
+    return (thresholds.rule_file(), *_services(config, links), alerts.of_daemon(links, graph=_has_graph(config)))
+
+
+def _has_graph(config: Config) -> bool:
+    return config.service_graph.enabled
+
+
+def _services(config: Config, links: Links) -> Iterator[RuleFile]:
+    """Rate, errors and durations, and the service graph."""
+    services, edges = red.rule_file(config), graph.rule_file(config)
+    if services:
+        yield from (services, usual.rule_file())
+    if edges:
+        yield edges
+    if services and edges:
+        yield graph_causes.rule_file()
+    if services:
+        yield alerts.of_services(links, graph=edges is not None)

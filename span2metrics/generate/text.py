@@ -83,8 +83,11 @@ def _text(key: str, text: str, indent: str) -> Iterator[str]:
 
 
 def _scalar(text: str) -> str:
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    if '"' in text or "\\" in text:  # in single quotes both are as they are
+        return "'" + text.replace("'", "''") + "'"
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _comment(comment: str, indent: str) -> Iterator[str]:

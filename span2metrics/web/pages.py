@@ -12,25 +12,28 @@ from aiohttp import hdrs, web
 from span2metrics.web import replies
 from span2metrics.web.cardinality import CardinalityPage
 from span2metrics.web.landing import FAVICON, landing
+from span2metrics.web.runbooks import RunbooksPage
 from span2metrics.web.scrape import Scrape
 
 HEALTHY = "/-/healthy"
 READY = "/-/ready"
 ICON = "/favicon.ico"
 CARDINALITY = "/api/v1/cardinality"
+RUNBOOKS = "/runbooks"
 _METHODS = (hdrs.METH_GET, hdrs.METH_HEAD)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Pages:
-    """Called with a request, answers it.  `metrics`: path → page; `cardinality`: what the label sets are made of; the
-    rest is as in `Web`."""
+    """Called with a request, answers it.  `metrics`: path → page; `cardinality`: what the label sets are made of;
+    `runbooks`: what to do about alerts; the rest is as in `Web`."""
 
     def __init__(
         self,
         metrics: Mapping[str, Scrape],
         cardinality: CardinalityPage,
+        runbooks: RunbooksPage,
         *,
         unready: Callable[[], str | None],
         version: str,
@@ -41,6 +44,7 @@ class Pages:
         self._receivers = receivers
         self._links = {path: scrape.title for path, scrape in metrics.items()} | {
             CARDINALITY: "What the series are made of",
+            RUNBOOKS: "What to do about alerts",
             READY: "Ready",
             HEALTHY: "Healthy",
         }
@@ -50,6 +54,7 @@ class Pages:
             HEALTHY: self._healthy,
             READY: self._ready,
             CARDINALITY: cardinality,
+            RUNBOOKS: runbooks,
             **metrics,
         }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -20,12 +20,14 @@ from aiohttp import web
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Now
 from span2metrics.faults import FaultLog
+from span2metrics.generate.rule import RuleFile
 from span2metrics.intake import read_clock
 from span2metrics.receivers import listen
 from span2metrics.telemetry import Telemetry
 from span2metrics.web import replies
 from span2metrics.web.cardinality import CardinalityPage
 from span2metrics.web.pages import Pages
+from span2metrics.web.runbooks import RunbooksPage
 from span2metrics.web.scrape import scrapes
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class Web:
     """The pages on `config.listen_address`.
 
     `unready()` is why the daemon is not ready, or None; `receivers()` is name → bound address, for the landing page;
-    `utf8_names` as in `Scrape`.
+    `rules()` are the rule files whose alerts have runbooks; `utf8_names` as in `Scrape`.
     """
 
     def __init__(
@@ -55,12 +57,20 @@ class Web:
         unready: Callable[[], str | None],
         version: str,
         receivers: Callable[[], dict[str, str]],
+        rules: Callable[[], Iterable[RuleFile]] = tuple,
         clock: Callable[[], Now] = read_clock,
         utf8_names: bool = False,
     ) -> None:
         self._endpoint = config.listen_address
         metrics = scrapes(config, engine, telemetry, clock, utf8_names=utf8_names)
-        self._pages = Pages(metrics, CardinalityPage(engine), unready=unready, version=version, receivers=receivers)
+        self._pages = Pages(
+            metrics,
+            CardinalityPage(engine),
+            RunbooksPage(rules),
+            unready=unready,
+            version=version,
+            receivers=receivers,
+        )
         self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
         self._faults = FaultLog("a page could not be answered")

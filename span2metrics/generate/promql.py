@@ -1,0 +1,84 @@
+"""Pieces of PromQL that several files of rules are made of; the dialect and the kind of histogram are settled here.
+
+Recordings have the same names, labels and units in all of them, so that alerts and dashboards need not know.  Their
+first part says what a series is about: `service`, `service_span`, `service_outgoing` (its own CLIENT and PRODUCER
+spans), `edge`.  Their last one says over what time, as is the custom with Prometheus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from span2metrics import names
+from span2metrics.generate.families import Families
+
+SERVICE = names.SERVICE_NAME
+FIVE, TWO = "5m", "2m"
+#: Seconds of `FIVE`: a rate times this is a number of events.
+FIVE_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """A histogram on the page.  `family` as in `Families.duration`, `per_second` of its unit, `matchers` of PromQL."""
+
+    family: str
+    matchers: str
+    native: bool
+    per_second: int = 1
+
+    def quantile(self, q: float, by: Sequence[str], window: str, service: str = SERVICE) -> str:
+        """In seconds, by labels; `service` is what the page calls `service_name`."""
+        if self.native:
+            summed = summed_by(by, f"rate({self.family}{{{self.matchers}}}[{window}])", service)
+        else:
+            summed = summed_by((*by, "le"), f"rate({self.family}_bucket{{{self.matchers}}}[{window}])", service)
+        return self._seconds(f"histogram_quantile({q:g}, {summed})")
+
+    def time(self, by: Sequence[str], window: str, service: str = SERVICE) -> str:
+        """Seconds spent a second."""
+        if self.native:
+            spent = f"histogram_sum(rate({self.family}{{{self.matchers}}}[{window}]))"
+        else:
+            spent = f"rate({self.family}_sum{{{self.matchers}}}[{window}])"
+        return self._seconds(summed_by(by, spent, service))
+
+    def _seconds(self, expr: str) -> str:
+        return expr if self.per_second == 1 else f"{expr} / {self.per_second}"
+
+
+def durations(families: Families, matchers: str) -> Durations:
+    """Those of spans.  With both kinds of histograms the classic ones are asked: every scraper keeps them."""
+    per_second = 1_000_000_000 // families.unit.nanoseconds
+    return Durations(families.duration, matchers, not families.classic, per_second)
+
+
+def summed_by(by: Sequence[str], expr: str, service: str = SERVICE) -> str:
+    """`sum by`, in which the page's label for a service has become `service_name`."""
+    if service == SERVICE or SERVICE not in by:
+        return f"sum by ({', '.join(by)}) ({expr})"
+    theirs = ", ".join(service if label == SERVICE else label for label in by)
+    renamed = f'label_replace(sum by ({theirs}) ({expr}), "{SERVICE}", "$1", "{service}", "(.+)")'
+    return f"sum by ({', '.join(by)}) ({renamed})"
+
+
+def renamed(expr: str, new: str, old: str) -> str:
+    """With the label `old` also as `new`."""
+    return f'label_replace({expr}, "{new}", "$1", "{old}", "(.+)")'
+
+
+def number(query: str, labels: Sequence[str], form: str = "humanize") -> str:
+    """For an alert's text: what a query answers now, `%q` in it standing for the alert's `labels` in turn."""
+    asked = f"printf `{query}` {' '.join(f'$labels.{label}' for label in labels)}" if labels else f"`{query}`"
+    return f"{{{{ with {asked} | query }}}}{{{{ . | first | value | {form} }}}}{{{{ else }}}}unknown{{{{ end }}}}"
+
+
+VALUE = "{{ $value | humanize }}"
+SHARE = "{{ $value | humanizePercentage }}"
+SECONDS = "{{ $value | humanizeDuration }}"
+
+
+def label(name: str) -> str:
+    """For an alert's text: the value of a label."""
+    return f"{{{{ $labels.{name} }}}}"
