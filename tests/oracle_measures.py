@@ -47,7 +47,7 @@ class Taken(NamedTuple):
 def carried_by(
     place: Place, plan: Plan, read: Callable[[tuple[Dimension, ...]], dict[str, str]]
 ) -> list[tuple[int, dict[str, str], Any]]:
-    """Number, own labels and value for each measure; no value where it does not mean the span.  Labels are read anyway."""
+    """Number, own labels and value for each measure; no value where it does not mean the span, read all the same."""
     found = []
     for number, measure in enumerate(plan.measures):
         own, amount = read(measure.dimensions), amount_of(place.value(measure.attribute, Source.SPAN))
