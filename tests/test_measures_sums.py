@@ -70,6 +70,15 @@ def test_the_strict_parser_of_openmetrics_reads_the_same() -> None:
     assert found == {key: float(value) for key, value in wanted().items()}
 
 
+def test_sums_are_as_exact_over_the_blocks_of_a_large_request() -> None:
+    times = 40  # 40,000 spans, of which a block holds 16,384
+    engine = fed(PLAN, request(spans() * times))
+    found = {
+        key: n.value for key, n in numbers(page(engine, Format.TEXT), Format.TEXT).items() if key[0].startswith(NAME)
+    }
+    assert found == {key: float(value * times) for key, value in wanted().items()}
+
+
 # --- weights ----------------------------------------------------------------------------------------------------------
 
 

@@ -15,8 +15,7 @@ cdef struct Pairing:        # what a series of a measure is known by
     uint32_t selection
     uint32_t measure
 
-
-cdef struct Told:           # rows of which it was told last that …
+cdef struct Told:           # the rows of which this was told last
     uint32_t not_numeric
     uint32_t negative
     uint32_t overflowed
@@ -56,12 +55,13 @@ cdef class Measure:
             table.wall_ns, table.now = wall_ns, now
         return 0
 
-    cdef uint32_t obtain(self, bytes labels, uint32_t status_at, uint32_t status) except? 0xFFFFFFFF:
-        cdef SeriesTable table
+    cdef uint32_t add(self, bytes labels, uint32_t status_at, uint32_t status) except? 0xFFFFFFFF:
+        """The number of a new series, which shows its text in both tables."""
+        cdef uint32_t hash = series_hash(PyBytes_AS_STRING(labels), PyBytes_GET_SIZE(labels), status)
         cdef uint32_t number = self.values.obtain(labels, status_at, status)
-        for table in self.tables:
-            if table.obtain(labels, status_at, status) != number:
-                raise AssertionError("the series of a measure have different numbers")
+        cdef Series* series = self.values.at(number)
+        if self.negatives is not None and self.negatives.add(series.text, series.size, status, hash) != number:
+            raise AssertionError("the series of a measure have different numbers")
         return number
 
     cdef int remove(self, uint32_t number) except -1:
@@ -230,7 +230,7 @@ cdef class Measures:
             return number
         if not self.births.has_room(service):
             return self.overflow(measure, labels, status_of(calls), service)
-        number = measure.obtain(labels + own, calls.text.status_at, status_of(calls))
+        number = measure.add(labels + own, calls.text.status_at, status_of(calls))
         measure.values.at(number).text.owner = service.number
         self.births.count(service, 1)
         return number
@@ -247,7 +247,7 @@ cdef class Measures:
             number = measure.values.lookup(text, status)
         if number != NO_SERIES:
             return number
-        number = measure.obtain(text, status_at, status)
+        number = measure.add(text, status_at, status)
         measure.values.at(number).text.owner = service.number | OUTSIDE
         service.outside += 1
         self.births.outside += 1

@@ -18,7 +18,6 @@ cdef class Selections:
     cdef size_t size                # bytes
     cdef size_t most
 
-
     def __cinit__(self, policy, size_t most):
         self.policy, self.most = policy, most
         self.numbers, self.texts = {}, OrderedDict()
