@@ -239,6 +239,8 @@ ANOMALIES = {
     "negative_duration": "the end lies before the start; the duration counts as 0",
     "unknown_enum": "a kind or status code that the protocol does not define",
     "invalid_utf8": "a value that is not valid UTF-8; the bad bytes are replaced",
+    "measure_not_numeric": "a value that a measure asks for and that is no number up to 10^18; it is not observed",
+    "measure_negative": "a value below 0 of a measure that takes none; it is not observed",
 }
 
 #: Values of `reason` of dropped_spans_total.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import NamedTuple
 
 from opentelemetry.proto.trace.v1 import trace_pb2
@@ -23,6 +24,18 @@ from tests.oracle_filters import OUTSIDE, dimension_of, fate, is_selected, laten
 from tests.oracle_graph_page import graph_shown
 from tests.oracle_halves import Settings
 from tests.oracle_limits import Limits
+from tests.oracle_measures import (
+    BELOW_ZERO,
+    NEGATIVE,
+    NOT_NUMERIC,
+    POSITIVE,
+    Carried,
+    Series,
+    Taken,
+    carried_by,
+    exemplar_with,
+    measures_shown,
+)
 from tests.oracle_names import attributes_of, ruled, template
 from tests.oracle_page import (
     TEXTS,
@@ -69,6 +82,7 @@ class Read(NamedTuple):
     truncated: set[str]
     redacted: set[str]
     templated: set[str]
+    carried: list[Carried]
 
 
 class Oracle:
@@ -94,6 +108,7 @@ class Oracle:
         self._targets: set[Pairs] = set()
         self.edges = Edges(Settings.of(plan)) if plan.graph else None
         self.limits = Limits(plan)
+        self.measured = Series()
 
     def consume(self, request: bytes, now: Now = NOW) -> None:
         """Counts a request's spans; raises `BrokenError`, having counted none, where a fault is read."""
@@ -106,6 +121,7 @@ class Oracle:
         self.received += len(places)
         self.dropped.update(filter(None, fates))
         self.ends += [(place.span.end_time_unix_nano, now.wall_ns) for place in places]
+        carried: list[tuple[Place, Read, str, Pairs, bool]] = []
         for place, span_fate, span, service in zip(places, fates, spans, services, strict=True):
             if span_fate:
                 continue
@@ -114,6 +130,7 @@ class Oracle:
                 calls, duration = renamed(calls, service), renamed(duration, service)
                 selected = is_selected(place, service, dict(calls).get("span_name", ""), self.plan)
                 calls, duration = self.limits.place(service, calls, duration, now, selected)
+            carried.append((place, span, service, calls, self.limits.limited))
             self._sizes[calls] += place.size
             self._calls[calls] += 1
             self.anomalies.update(span.faults)
@@ -124,12 +141,39 @@ class Oracle:
                 exemplar = exemplar_of(place.span, span.took, now) if self.plan.exemplars else None
                 self._durations[duration].append(Span(span.took, exemplar))
                 self._timed[calls].append(Span(span.took, exemplar))
+        for of_span in carried:
+            self._measure(*of_span, now)
         for labels in self._all_calls():
             self._born.setdefault(("calls", labels), now)
         for labels in self._durations:
             self._born.setdefault(("duration", labels), now)
         if self.edges:
             self.edges.take([part for part, fate in zip(parts, fates, strict=False) if fate != OUTSIDE], now)
+
+    def _measure(self, place: Place, span: Read, service: str, calls: Pairs, limited: bool, now: Now) -> None:
+        """Takes what a counted span carries."""
+        exemplar = exemplar_of(place.span, 0, now) if self.plan.exemplars and span.took is not None else None
+        faults: set[str] = set()
+        many: set[str] = set()
+        for measure, own, amount in span.carried:
+            if isinstance(amount, str):
+                faults.add(NOT_NUMERIC)
+            elif amount < 0 and self.plan.measures[measure].negative.value == "reject":
+                faults.add(BELOW_ZERO)
+            else:
+                labels = calls + own
+                if service:
+                    labels, reason = self.limits.measure(measure, service, calls, own, now)
+                    many |= {reason} if reason and not many else set()
+                sign = NEGATIVE if amount < 0 else POSITIVE
+                taken = Taken(amount, sign, exemplar_with(exemplar, amount), self.weight_of(place))
+                self.measured.take(measure, labels, taken, now)
+        self.anomalies.update(faults)
+        self.limits.overflowed.update((service, reason) for reason in many if not limited)
+
+    def weight_of(self, place: Place) -> Fraction:
+        """Of a span that is no sampler's."""
+        return Fraction(1)
 
     @property
     def truncated(self) -> Counter[str]:
@@ -153,7 +197,10 @@ class Oracle:
         left = self._all_calls()
         self._born = {(f, labels): born for (f, labels), born in self._born.items() if f != "calls" or labels in left}
 
-    def _end(self, family: str, labels: Pairs) -> None:
+    def _end(self, family: str | int, labels: Pairs) -> None:
+        if isinstance(family, int):
+            self.measured.end(family, labels)
+            return
         if family == "calls":
             for counted in (self._calls, self._sizes, self._timed):
                 counted.pop(labels, None)
@@ -176,14 +223,23 @@ class Oracle:
         )
         calls = both | self._read_dimensions(self.plan.calls_dimensions, place, of_labels)
         duration = both | self._read_dimensions(self.plan.duration_dimensions, place, of_labels)
+        carried = carried_by(place, self.plan, lambda own: self._read_dimensions(own, place, of_labels))
         took = duration_of(place.span, faults)
         if not (is_id(place.span.trace_id, 16) and is_id(place.span.span_id, 8)):
             faults.add("invalid_id")
         redacted = {label for label, of in of_labels.items() if Hiding.REDACTED in of}
         truncated = {label for label, of in of_labels.items() if Hiding.CUT in of}
         faults |= set().union(*of_labels.values()) - {Hiding.REDACTED, Hiding.CUT}
+        measured = [Carried(number, self._cut(own, truncated), amount) for number, own, amount in carried]
         return Read(
-            self._cut(calls, truncated), self._cut(duration, truncated), took, faults, truncated, redacted, name.found
+            self._cut(calls, truncated),
+            self._cut(duration, truncated),
+            took,
+            faults,
+            truncated,
+            redacted,
+            name.found,
+            [found for found in measured if found.amount is not None],
         )
 
     def _target(self, place: Place) -> Pairs:
@@ -301,7 +357,8 @@ class Oracle:
     def shown(self, *, rich: bool, now: Now = NOW, escaping: Escaping = Escaping.UNDERSCORES) -> list[Shown]:
         """The families of that page; `rich` with what older formats cannot carry."""
         graph = graph_shown(self.edges, self.plan, rich, now, escaping) if self.edges else ()
-        return [*shown(self._model(), rich, now, escaping), *graph]
+        measures = measures_shown(self.measured, self.plan, rich, now, escaping)
+        return [*shown(self._model(), rich, now, escaping), *measures, *graph]
 
     def _model(self) -> Model:
         counters = {"calls": self._all_calls(), "size": dict(self._sizes)}

@@ -17,6 +17,8 @@ OTHER = "__other__"
 OVERFLOW = ("otel_metric_overflow", "true")
 ERROR = ("status_code", "STATUS_CODE_ERROR")
 CALLS, DURATION = "calls", "duration"
+#: One of these, or the number of a measure.
+Family = str | int
 
 
 @dataclass
@@ -36,8 +38,9 @@ class Limits:
         self.plan = plan
         self.split = plan.calls_dimensions != plan.duration_dimensions
         self.services: set[str] = set()
-        self.sets: dict[tuple[str, Pairs], LabelSet] = {}
+        self.sets: dict[tuple[Family, Pairs], LabelSet] = {}
         self.overflowed: Counter[tuple[str, str]] = Counter()
+        self.limited = False  # whether a limit kept the span at hand from series of its own
         self._beside: Counter[Pairs] = Counter()  # how many sets have that series at 0 beside them
 
     # --- who asks -----------------------------------------------------------------------------------------------------
@@ -57,6 +60,7 @@ class Limits:
     def place(self, service: str, calls: Pairs, duration: Pairs, now: Now, selected: bool) -> tuple[Pairs, Pairs]:
         """The labels with which a span counts, and notes that it came; `selected`: the plan asks for its label sets."""
         reasons: list[str] = ["services"] if service == OTHER else []
+        self.limited = False
         found = []
         for family, labels in ((CALLS, calls), (DURATION, duration)):
             if family == DURATION and not self.split:
@@ -64,6 +68,7 @@ class Limits:
                 continue
             capped = self._capped(labels, reasons)
             if not self._admit(family, capped, service, now, selected):
+                self.limited = True
                 reasons.append("selected" if selected else self._why(service))
                 capped = self._overflow_of(family, capped, service)
                 if not self._there(family, capped):
@@ -73,7 +78,19 @@ class Limits:
         self.overflowed.update({(service, reason): 1 for reason in reasons})
         return found[0], found[1]
 
-    def _admit(self, family: str, labels: Pairs, service: str, now: Now, selected: bool) -> bool:
+    def measure(self, number: int, service: str, calls: Pairs, own: Pairs, now: Now) -> tuple[Pairs, str]:
+        """The labels of the values of a span that counts with those of `calls`; the limit where they are of many."""
+        labels, reason = calls + own, ""
+        selected = self.plan.measures[number].where in self.plan.selected
+        if OVERFLOW in calls or not self._admit(number, labels, service, now, selected):
+            reason = "selected" if selected else self._why(service)
+            labels = self._overflow_of(number, calls, service)
+            if not self._there(number, labels):
+                self._add(number, labels, LabelSet(service, 0, within=False))
+        self._touch(number, labels, now)
+        return labels, reason
+
+    def _admit(self, family: Family, labels: Pairs, service: str, now: Now, selected: bool) -> bool:
         if self._there(family, labels):
             return True
         full = bool(self._why(service))
@@ -88,7 +105,7 @@ class Limits:
         every, own = self.plan.most_series, self.plan.most_series_of_service
         return not (0 < every <= len(beyond)) and not (0 < own <= beyond.count(service))
 
-    def _add(self, family: str, labels: Pairs, found: LabelSet) -> None:
+    def _add(self, family: Family, labels: Pairs, found: LabelSet) -> None:
         self.sets[family, labels] = found
         if family == CALLS and (sibling := self.sibling(labels)):
             self._beside[sibling] += 1
@@ -112,16 +129,16 @@ class Limits:
             if found.within and not (family == CALLS and self._beside[labels])
         ]
 
-    def _touch(self, family: str, labels: Pairs, now: Now) -> None:
+    def _touch(self, family: Family, labels: Pairs, now: Now) -> None:
         own = self.sets.get((family, labels))
         if own is None:
             own = self.sets[family, labels] = LabelSet(dict(labels)["service_name"], 0, within=True)
         own.seen = _ms(now)
 
-    def _there(self, family: str, labels: Pairs) -> bool:
+    def _there(self, family: Family, labels: Pairs) -> bool:
         return (family, labels) in self.sets or (family == CALLS and self._beside[labels] > 0)
 
-    def _overflow_of(self, family: str, labels: Pairs, service: str) -> Pairs:
+    def _overflow_of(self, family: Family, labels: Pairs, service: str) -> Pairs:
         """With the resource's labels, unless they have made as many such series as there may be others."""
         full = self._overflow(labels, resource=True)
         beyond = [
@@ -168,7 +185,7 @@ class Limits:
             if label not in self.plan.errors_zero_drop
         )
 
-    def expire(self, now: Now) -> Iterable[tuple[str, Pairs]]:
+    def expire(self, now: Now) -> Iterable[tuple[Family, Pairs]]:
         """Ends the sets for which no span has come; those series are gone."""
         after = -(-self.plan.expire_after_ns // MS)
         if not after:
@@ -185,7 +202,7 @@ class Limits:
         self.overflowed = Counter({k: n for k, n in self.overflowed.items() if k[0] in present | {OTHER}})
         return ended
 
-    def _last_seen(self, family: str, labels: Pairs) -> int:
+    def _last_seen(self, family: Family, labels: Pairs) -> int:
         own = self.sets[family, labels].seen
         beside = self.sibling(labels) if family == CALLS else None
         return max(own, self.sets[family, beside].seen) if beside and (family, beside) in self.sets else own

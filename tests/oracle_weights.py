@@ -125,6 +125,9 @@ class WeightedOracle(Oracle):
             if took is not None:
                 self._by_duration[duration].append(Weighed(place.size, took, weight))
 
+    def weight_of(self, place: Place) -> Fraction:
+        return weight_of(place, self.plan).value
+
     def fractional(self, shows: str) -> set[Labels]:
         """Series of calls or of durations that ever saw another weight than 1."""
         found = self._by_duration if shows == "duration" else self._by_calls

@@ -25,7 +25,20 @@ from opentelemetry.proto.common.v1.common_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from span2metrics.engine.plan import MS, Dialect, Dimension, Graph, Histograms, Now, Plan, Source, Unit
+from span2metrics.engine.plan import (
+    MS,
+    Dialect,
+    Dimension,
+    Graph,
+    Histograms,
+    Measure,
+    Negative,
+    Now,
+    Plan,
+    Source,
+    Unit,
+)
+from span2metrics.engine.where import Texts, Where
 from span2metrics.names import BUILTIN_LABELS
 from tests import wire
 
@@ -213,14 +226,26 @@ _scalars = (
 )
 
 
+#: What measures read: numbers of every size, and what is nearly one.
+amounts = (
+    st.sampled_from(
+        ["0.1", "-7.25", "1e18", "1000000000000000000.0000001", "+.5", "0.0000005", "0.0000015", "-1e-7", "1,5"]
+    )
+    | st.decimals(allow_nan=False, places=7, min_value=-(10**6), max_value=10**6).map(str)
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(-2e18, 2e18)
+    | st.floats(-2, 2)
+)
+
+
 def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.lists(inner, max_size=3) | st.lists(st.tuples(texts, inner), max_size=3).map(Pairs)
 
 
 values = st.recursive(_scalars, _containers, max_leaves=5)
-attributes = st.lists(st.tuples(st.sampled_from(_KEYS) | st.sampled_from(_RARE_KEYS), texts | values), max_size=4).map(
-    Pairs
-)
+attributes = st.lists(
+    st.tuples(st.sampled_from(_KEYS) | st.sampled_from(_RARE_KEYS), texts | values | amounts), max_size=4
+).map(Pairs)
 
 _times = st.sampled_from([0, 1, START, START + MS, START + 2 * MS, START + 2 * MS + 1, START + 10**10, 2**64 - 1])
 _enums = st.integers(0, 5) | st.sampled_from([6, -1, 2**31 - 1, -(2**31)])
@@ -294,8 +319,34 @@ graphs = st.builds(
     messaging_latency=st.booleans(),
 )
 
+_conditions = (Texts(("é", "v", "")), Texts(patterns=("[a-z].*",)), Texts(("0.1",), (".*[0-9]",)))
+_wheres = st.one_of(
+    st.sampled_from([Where(kinds=(0, 1, 2, 3)), Where(statuses=(0, 2)), Where(kinds=(2,), statuses=(0,))]),
+    st.sampled_from(_conditions).flatmap(
+        lambda texts: st.sampled_from(
+            [Where(name=texts), Where(service=texts), Where(resource=(("k", texts),)), Where(span=(("k.b", texts),))]
+        )
+    ),
+)
+measures = st.builds(
+    Measure,
+    name=st.just("m"),
+    attribute=st.sampled_from(("k", "k.b", "http.route")),
+    unit=st.sampled_from(["", "eur"]),
+    bounds=st.sampled_from([(), (), (10**6,), (0, 1, 500_000, 10**18)]),
+    dimensions=_dimensions(["o", "a_first"]),
+    where=st.just(Where()) | _wheres,
+    negative=st.sampled_from(Negative),
+)
+
+
+def _named(found: Sequence[Measure]) -> tuple[Measure, ...]:
+    return tuple(dataclasses.replace(measure, name=f"m{i}") for i, measure in enumerate(found))
+
+
 plans = st.builds(
     Plan,
+    measures=st.just(()) | st.lists(measures, min_size=1, max_size=3).map(_named),
     graph=st.none() | st.just(Graph()) | graphs,
     dialects=st.lists(st.sampled_from(Dialect), min_size=1, max_size=3, unique=True).map(tuple),
     namespace=st.sampled_from([Plan().namespace, "", "x"]),

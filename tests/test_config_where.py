@@ -15,7 +15,7 @@ from span2metrics.engine.where import Filters, Texts, Where
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 #: What the README shows of it.
-SHOWN = re.findall(r"^```yaml\n((?:filters|metrics):.*?)^```", README, re.DOTALL | re.MULTILINE)
+SHOWN = re.findall(r"^```yaml\n((?:filters|metrics|measures):.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
 def loaded(directory: Path, text: str) -> Config:
@@ -116,6 +116,6 @@ def test_a_mistake_does_not_quote_what_was_substituted(tmp_path: Path, monkeypat
     assert "hidden" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", SHOWN, ids=["filters", "rewrite"])
+@pytest.mark.parametrize("text", SHOWN, ids=["filters", "rewrite", "measures", "slos"])
 def test_what_the_readme_shows_can_be_used(text: str, tmp_path: Path) -> None:
     assert compile_plan(loaded(tmp_path, text)) != compile_plan(Config())

@@ -15,6 +15,7 @@ import yaml
 from span2metrics import names
 from span2metrics.config import compile_plan, load, models
 from span2metrics.engine.core import Engine
+from span2metrics.engine.measures import measure_views
 from span2metrics.engine.plan import Format, Now, Plan
 from span2metrics.formats import otlp_json
 from tests.cases_service_graph import OTHERS
@@ -22,6 +23,7 @@ from tests.payloads import Placed, request
 from tests.sent_graph import INCIDENT
 from tests.test_config_reference import keys
 
+CONFIG = Path(__file__).parent.parent / "config"
 README = (Path(__file__).parent.parent / "README.md").read_text()
 SECTIONS = "|".join(models.ROOT.settings)
 
@@ -62,6 +64,15 @@ def test_a_link_inside_the_page_leads_to_a_heading() -> None:
     targets = set(re.findall(r"\]\(#([^)]*)\)", README))
     assert targets
     assert targets <= headings
+
+
+def test_the_measures_that_it_shows_are_the_demos_configuration() -> None:
+    (block,) = (block for block in blocks("yaml") if "measures:" in block)
+    assert yaml.safe_load(block) == yaml.safe_load((CONFIG / "demo.yaml").read_text())
+    plan = compile_plan(load(CONFIG / "demo.yaml"))
+    families = {view.family.name for measure in plan.measures for view in measure_views(plan, measure)}
+    asked = set(re.findall(r"traces_span_metrics_payment_[a-z_]*?(?=_(?:sum|count)\{|\{)", README))
+    assert asked == families
 
 
 # --- the service graph ------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -100,6 +101,38 @@ def test_every_kind_of_fate_is_told() -> None:
         assert [part for part in parts if part not in text] == []
     assert "4111" not in "".join(told)
     assert "8273645" not in "".join(told)
+
+
+def test_what_spans_carry_is_told_of_each_and_in_all() -> None:
+    plan = plan_of(DATA / "measures.yaml")
+    paid = [Placed(name="pay", attributes={"amount": amount, "method": "card"}) for amount in ("12.50", -3, 0, "x")]
+    told = ["\n".join(explain_text.text([found])) for found in explain(plan, recorded([request(paid)]))]
+    own = 'status_code="STATUS_CODE_UNSET",method="card"'
+    of, net = "_paid_eur{…," + own, "_paid_net_eur{…," + own + "}, "
+    for text, parts in zip(
+        told,
+        (
+            (
+                f'_paid_eur{{…,{own},sign="positive"}}, bucket le="100.0"',
+                f"_paid_net_eur{{…,{own}}}, 12.5",
+                "_all{…}, 12.5",
+            ),
+            (
+                f'_paid_eur{{…,{own},sign="negative"}}, bucket le="10.0"',
+                f"_paid_net_eur{{…,{own}}}, -3",
+                "measure_negative: ",
+            ),
+            (f'{of},sign="positive"}}, bucket le="10.0"', f"{net}0", "_all{…}, 0"),
+            ("measure_not_numeric: a value that a measure asks for",),
+        ),
+        strict=True,
+    ):
+        shown = re.sub('service_name="shop".*?(?=,status_code="STATUS_CODE_UNSET",method)', "…", text)
+        assert [part for part in parts if part not in shown] == []
+    assert "_paid" not in told[3]
+    whole = "\n".join(preview_text.text(preview(plan, recorded([request(paid)]), 10), 3))
+    assert re.search("measure paid_eur +1\n +measure all +1\n", whole)
+    assert re.search("method of measure paid_eur +1 values", whole)
 
 
 # --- recordings -------------------------------------------------------------------------------------------------------

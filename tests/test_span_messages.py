@@ -61,7 +61,13 @@ def of_gauge(name: str, metric: Any) -> Iterator[tuple[str, dict[str, str], floa
     yield name, {}, metric.gauge.value, None
 
 
-PARTS = {"COUNTER": of_counter, "HISTOGRAM": of_histogram, "GAUGE": of_gauge}
+def of_summary(name: str, metric: Any) -> Iterator[tuple[str, dict[str, str], float, Any]]:
+    yield f"{name}_sum", {}, metric.summary.sample_sum, None
+    yield f"{name}_count", {}, metric.summary.sample_count, None
+    yield f"{name}_created", {}, seconds(metric.summary.created_timestamp), None
+
+
+PARTS = {"COUNTER": of_counter, "HISTOGRAM": of_histogram, "GAUGE": of_gauge, "SUMMARY": of_summary}
 
 
 def told(message: Any) -> Any:

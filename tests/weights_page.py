@@ -76,6 +76,11 @@ def _of_messages(page: bytes) -> Iterator[tuple[Key, Number]]:
             labels = frozenset((pair.name, pair.value) for pair in metric.label)
             if type_name(family) == "COUNTER":
                 yield (family.name, labels), Number(metric.counter.value, metric.counter.value.is_integer())
+            elif type_name(family) == "GAUGE":
+                yield (family.name, labels), Number(metric.gauge.value, metric.gauge.value.is_integer())
+            elif type_name(family) == "SUMMARY":
+                yield (f"{family.name}_sum", labels), Number(metric.summary.sample_sum, False)
+                yield (f"{family.name}_count", labels), Number(metric.summary.sample_count, True)
             else:
                 yield from _of_histogram(family.name, labels, metric.histogram)
 

@@ -1,4 +1,4 @@
-"""Which label sets are asked of in particular, by objectives and apdex: those that the engine always admits."""
+"""Which label sets objectives, apdex and measures ask of in particular: those that the engine always admits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from span2metrics import names
 from span2metrics.config.models import Config
 from span2metrics.config.shown import by_labels
-from span2metrics.engine.where import Where
+from span2metrics.engine.where import EVERYTHING, Where
 
 
 def selected_of(config: Config) -> tuple[Where, ...]:
@@ -20,3 +20,4 @@ def _selected(config: Config) -> Iterator[Where]:
         yield from by_labels(slo.where, config, names.DURATION if slo.sli.latency else names.CALLS)
     for apdex in config.apdex:
         yield from by_labels(apdex.where, config, names.DURATION)
+    yield from (measure.where for measure in config.measures if measure.where != EVERYTHING)

@@ -20,6 +20,7 @@ cdef class Births:
     cdef SeriesTable durations      # the same table where both families have equal labels
     cdef Services services
     cdef Notes notes
+    cdef Selections selections      # None: nothing is measured
     cdef Expiry calls_expiry
     cdef Expiry durations_expiry
     cdef bint filters
@@ -40,6 +41,7 @@ cdef class Births:
     def __cinit__(self, policy, plan, SeriesTable calls, SeriesTable durations, Services services, Notes notes):
         self.policy, self.services, self.notes = policy, services, notes
         self.filters, self.selection = policy.filters, policy.selection
+        self.selections = Selections(policy, plan.raw_key_bytes // 8) if plan.measures else None
         self.shared = names.SERVICE_NAME in plan.exclude
         self.values_left = 1
         self.calls, self.durations = calls, durations
@@ -59,7 +61,7 @@ cdef class Births:
     cdef inline Entry* known(self, Keys keys, context, const uint8_t* key, size_t size, bint* aged) except? NULL:
         """A key's entry, if it is known and its series are still its own.  `context`: the key's."""
         cdef Entry* entry = keys.find(key, <uint32_t>size, aged)
-        if entry is not NULL and not self.holds(&entry.target, context):
+        if entry is not NULL and not (self.holds(&entry.target, context) and self.selects(keys.selection(entry))):
             aged[0] = False
             return NULL
         return entry
@@ -71,6 +73,10 @@ cdef class Births:
         if not self.any_gone and not target.notes & (LIMITED | CAPPED):
             return True
         return self.stamp_of(target) == target.stamp and not self.may_ask(target, context)
+
+    cdef inline bint selects(self, uint32_t number):
+        """Is a known key's selection, if it has one, not forgotten?"""
+        return number == 0 or self.selections.holds(number)
 
     cdef inline uint16_t stamp_of(self, Target* target) noexcept:
         cdef uint16_t stamp = self.calls.at(target.calls).stamp
@@ -111,6 +117,9 @@ cdef class Births:
             return False
         return not self.most_of_service or service.beyond < self.most_of_service
 
+    cdef inline bint admits(self, Service service, bint selected):
+        return self.has_room(service) or selected and self.has_reserve(service)
+
     cdef bint is_selected(self, Miss miss):
         if self.selection and not miss.asked:
             miss.asked = True
@@ -137,7 +146,7 @@ cdef class Births:
         cdef Miss miss
         for miss in misses:
             if miss.origin is not None:
-                miss.target = miss.origin.target
+                miss.target, miss.selection = miss.origin.target, miss.origin.selection
             elif not miss.known:
                 self.obtain(miss, self.named(miss))
             miss.target.notes = self.notes.changed(miss.target.notes, miss.marked, miss.found)
@@ -164,28 +173,36 @@ cdef class Births:
                 limits.append(names.LIMIT_VALUES)
                 flags |= CAPPED
             target.calls = self.within(self.calls, calls, status_at, status, zero, miss)
-            why = self.why_not(miss) if target.calls == NO_SERIES else None
+            why = self.why_not(service, self.is_selected(miss)) if target.calls == NO_SERIES else None
             if target.calls == NO_SERIES:
                 limited, target.calls = True, self.overflow(self.calls, miss, service)
             target.durations = target.calls
             if self.durations is not self.calls:
                 target.durations = self.within(self.durations, durations, status_at, status, -1, miss)
                 if target.durations == NO_SERIES:
-                    why = why or self.why_not(miss)
+                    why = why or self.why_not(service, self.is_selected(miss))
                     limited, target.durations = True, self.overflow(self.durations, miss, service)
             if limited:
                 limits.append(why)
                 flags |= LIMITED
         target.notes = self.notes.of_limits(tuple(limits), capped) | flags
         target.stamp = self.stamp_of(target)
+        miss.selection = self.selected(miss)
         if self.policy.values.caps:
             self.values_left += self.policy.values.settle()
         return 0
 
-    cdef object why_not(self, Miss miss):
+    cdef uint32_t selected(self, Miss miss) except? 0xFFFFFFFF:
+        """The number of a key's selection; 0: nothing of its spans is measured."""
+        try:
+            return self.selections.select(miss) if self.selections is not None else 0
+        except Exception:
+            self.policy_errors += 1
+            return 0
+
+    cdef object why_not(self, Service service, bint selected):
         """The limit that leaves no room."""
-        cdef Service service = miss.context.room
-        if self.is_selected(miss):
+        if selected:
             return names.LIMIT_SELECTED
         if self.most_of_service and service.sets >= self.most_of_service:
             return names.LIMIT_SERVICE_SERIES
@@ -197,15 +214,10 @@ cdef class Births:
         """The series with these labels; NO_SERIES: there is none and no room for it."""
         cdef Service service = miss.context.room
         cdef uint32_t number = table.lookup(labels, status)
-        cdef bint room = self.has_room(service)
-        if number != NO_SERIES or not room and not (self.is_selected(miss) and self.has_reserve(service)):
+        if number != NO_SERIES or not self.has_room(service) and not (self.is_selected(miss) and self.has_reserve(service)):
             return number
         number = table.obtain(labels, status_at, status)
-        table.at(number).text.owner = service.number | (0 if room else BEYOND)
-        self.count(service, 1)
-        if not room:
-            service.beyond += 1
-            self.beyond += 1
+        table.at(number).text.owner = self.admit(service)
         if self.policy.values.caps:
             self.policy.values.take(labels)
         if zero >= 0:
@@ -254,6 +266,16 @@ cdef class Births:
         if self.policy.values.caps and not series.text.owner & OUTSIDE:
             self.values_left += self.policy.values.release((<char*>(series.text + 1))[:series.size])
         return 0
+
+    cdef uint32_t admit(self, Service service):
+        """Takes room, of the reserve if there is no other; returns the new series' `owner`."""
+        cdef bint room = self.has_room(service)
+        self.count(service, 1)
+        if room:
+            return service.number
+        service.beyond += 1
+        self.beyond += 1
+        return service.number | BEYOND
 
     cdef inline void count(self, Service service, int sets) noexcept:
         service.sets += sets

@@ -43,7 +43,7 @@ class Engine:
         """
 
     def label_sets(self) -> Iterator[LabelSet]:
-        """The label sets that there are: of calls, of durations where those have other labels, and edges.
+        """The label sets that there are: of calls, of durations where those have other labels, of measures, and edges.
 
         Spans may be consumed between two of them.
         """

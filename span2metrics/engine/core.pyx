@@ -29,19 +29,24 @@ One extension module in a few files, each textually included below and each one 
     arrivals    halves of edges that are not kept yet
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
+    amounts     the numbers that measures make of attributes
+    selections  which measures mean whose spans
     notes       what is counted of a key besides its series
     births      births and deaths of series, within the limits
     listing     a list of the label sets that there are
+    outcomes    what is told of spans besides their numbers
     times       when spans ended, and which ended too long ago
     templates   ids in span names become placeholders
     normal      keys of the texts that labels show
     spans       the walk over a request, into scratch rows
+    measures    the series of business measures
     edges       the numbers of the service graph
     pairing     the service graph: halves meet and are counted
     buffer      bytes under construction
     spelling    what labels are called where UTF-8 names are allowed
     exposition  a page of the span families as text
     messages    the same page as protobuf; native_messages what it says of native histograms
+    measure_page    the families of measures, on either page
 
 A request is read into scratch (`Walk`); only when all of it is valid are contexts kept, series born and spans counted,
 so that a malformed request changes nothing.  Nothing here reads a clock or the configuration: readings of the clocks
@@ -76,10 +81,12 @@ from span2metrics.engine import exponential
 from span2metrics.engine.dialects import graph_views, target_families, units, views
 from span2metrics.engine.graph import GraphPolicy
 from span2metrics.engine.kinds import KINDS
+from span2metrics.engine.labels import CUT, REPLACED, marked_of, pair, quoted
+from span2metrics.engine.measures import label_of, measure_views
 from span2metrics.engine.messages import head_of
 from span2metrics.engine.naming import Templating
-from span2metrics.engine.plan import Action, Escaping, Format
-from span2metrics.engine.policy import CUT, NO_NOTE, REPLACED, Context, Note, Policy, marked_of, pair, quoted
+from span2metrics.engine.plan import Action, Escaping, Format, Histograms, Negative
+from span2metrics.engine.policy import NO_NOTE, Context, Note, Policy
 from span2metrics.engine.redaction import Redaction
 from span2metrics.engine.stats import LATENESS_BOUNDS_NS, LabelSet, Lateness, Outcome, Stats
 from span2metrics.engine.text import ELLIPSIS, base64_text, bound_text, cut, double_text
@@ -109,19 +116,24 @@ include "senders.pyx"
 include "arrivals.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
+include "amounts.pyx"
+include "selections.pyx"
 include "templates.pyx"
 include "notes.pyx"
 include "targets.pyx"
 include "births.pyx"
 include "listing.pyx"
+include "outcomes.pyx"
 include "times.pyx"
 include "normal.pyx"
 include "spans.pyx"
+include "measures.pyx"
 include "buffer.pyx"
 include "spelling.pyx"
 include "exposition.pyx"
 include "native_messages.pyx"
 include "messages.pyx"
+include "measure_page.pyx"
 include "edges.pyx"
 include "pairing.pyx"
 
@@ -139,6 +151,7 @@ cdef class Engine:
     cdef Services services
     cdef Notes notes
     cdef Births births
+    cdef Measures measures
     cdef Walk walk
     cdef Graph graph                    # None: there is none
     cdef Page page
@@ -157,7 +170,7 @@ cdef class Engine:
         self.policy = Policy(plan, privacy.redaction and privacy.redaction.of)
         self.services = Services(plan.most_services, self.policy.selected_services)
         self.contexts = Contexts(self.policy, plan, self.services, privacy)
-        self.keys = Keys(plan.raw_key_bytes)
+        self.keys = Keys(plan.raw_key_bytes, len(plan.measures) > 0)
         natives = Natives(plan, units(plan) if plan.histograms.native else ())
         self.calls = SeriesTable(plan, natives)
         self.calls.with_sizes = any([view.shows == names.SIZE for view in views(plan)])
@@ -168,6 +181,8 @@ cdef class Engine:
         self.walk = Walk(self.contexts, self.targets, self.keys, self.births, self.policy, plan)
         self.page = Page(plan, self.policy.statuses, TargetPage(plan, self.targets))
         self.add_views(plan)
+        self.measures = Measures(self.policy, plan, self.births)
+        add_measure_views(self.page, plan, self.measures)
         self.message_page = MessagePage(self.page, natives)
         if plan.graph is not None:
             graph = GraphPolicy(plan.graph, self.policy, plan.label_value_length)
@@ -212,6 +227,7 @@ cdef class Engine:
             self.targets.keep()
         self.births.bear(self.walk.misses)
         self.apply()
+        self.measures.take(self.walk)
         if self.graph is not None:
             self.apply_to_graph()
         self.remember()
@@ -283,25 +299,26 @@ cdef class Engine:
         while walk.aged:
             if row.entry is not NULL and row.aged:
                 walk.aged -= 1
-                if self.keys.put(<uint8_t*>(row.entry + 1), row.entry.target.size, row.entry.target):
+                if self.keys.keep(row.entry):
                     break           # the old generation made room; its entries are gone
             row += 1
         for miss in walk.misses:
             if miss.raw is not None:
-                self.keep_key(miss.raw, miss.target)
+                self.keep_key(miss.raw, miss)
             if miss.origin is None and miss.normal != miss.raw:
                 miss.target.notes = self.notes.changed(miss.target.notes, miss.context_marked, 0)
-                self.keep_key(miss.normal, miss.target)
+                self.keep_key(miss.normal, miss)
         return 0
 
-    cdef int keep_key(self, bytes key, Target target) except -1:
-        self.keys.put(<const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), target)
+    cdef int keep_key(self, bytes key, Miss miss) except -1:
+        self.keys.put(<const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), miss.target, miss.selection)
         return 0
 
     def expire(self, now):
         cdef bint more
         self.births.at(now)
         more = self.births.expire()
+        more |= self.measures.expire()
         return (self.graph is not None and self.graph.expire(now)) or more
 
     def conclude(self, now):
@@ -314,6 +331,7 @@ cdef class Engine:
         yield from listing(self.calls, names.CALLS)
         if self.durations is not self.calls:
             yield from listing(self.durations, names.DURATION)
+        yield from self.measures.label_sets()
         if self.graph is not None:
             yield from listing(self.graph.edges.requests, names.EDGES)
 
@@ -323,14 +341,7 @@ cdef class Engine:
             aggregated=self.aggregated,
             dropped={names.FILTERED: self.filtered, names.OUTSIDE_TIME_SLACK: self.outside},
             lateness=self.walk.times.lateness(),
-            anomalies={
-                "unknown_service": self.tally.unknown_service,
-                "invalid_id": self.tally.invalid_id,
-                "no_time": self.tally.no_time,
-                "negative_duration": self.tally.negative_duration,
-                "unknown_enum": self.tally.unknown_enum,
-                "invalid_utf8": self.notes.invalid_utf8,
-            },
+            anomalies=anomalies_of(&self.tally, self.notes, self.measures),
             truncated=dict(self.notes.truncated),
             redacted=dict(self.notes.redacted),
             templated={
@@ -364,13 +375,4 @@ cdef class Engine:
         found = {names.CALLS: self.calls.count, names.DURATION: self.durations.histogram_count}
         if self.graph is not None:
             found[names.EDGES] = self.graph.edges.requests.count
-        return found
-
-
-NONE_DROPPED = types.MappingProxyType({})
-
-
-cdef object outcome_of(uint64_t aggregated, uint64_t filtered, uint64_t too_old, uint64_t too_new):
-    dropped = {names.FILTERED: filtered, names.OUTSIDE_TIME_SLACK: too_old + too_new}
-    received = aggregated + filtered + too_old + too_new
-    return Outcome(received, aggregated, {reason: count for reason, count in dropped.items() if count}, too_old, too_new)
+        return found | self.measures.series()

@@ -29,6 +29,11 @@ class View(NamedTuple):
     unit: Unit
     service: str
 
+    @property
+    def scale(self) -> int:
+        """How many of what is counted make its unit."""
+        return self.unit.nanoseconds
+
 
 def views(plan: Plan) -> tuple[View, ...]:
     """What a page shows, in its order."""

@@ -13,6 +13,8 @@ cdef enum:
     SHOWS_DURATION = 1
     SHOWS_SIZE = 2
     SHOWS_ONE = 3               # a gauge that is always 1
+    SHOWS_AMOUNT = 4            # values of a measure …
+    SHOWS_NET = 5               # … and what they come to
     MOST_BUCKETS = 65           # with +Inf; the configuration allows no more
     SECOND = 1000000000
     SECOND_DECIMALS = 9
@@ -29,9 +31,10 @@ cdef class View:
     """A family as a dialect shows it: everything of its lines that is no series' own."""
 
     cdef dict heads                 # Format → HELP, TYPE, UNIT
-    cdef int shows                  # SHOWS_CALLS, SHOWS_DURATION, SHOWS_SIZE or SHOWS_ONE
+    cdef int shows                  # SHOWS_…
     cdef SeriesTable table
     cdef SeriesTable beside         # of a counter: the table whose exemplars are its as well; None: there is none
+    cdef View negatives             # of a measure: the same of values below 0; None: there are none
     cdef list texts                 # what the pieces point into
     cdef Piece sample               # name of a counter's samples
     cdef Piece bucket
@@ -40,6 +43,8 @@ cdef class View:
     cdef Piece created
     cdef Piece service              # what stands in place of the first `renamed` bytes of a series' labels
     cdef size_t renamed
+    cdef Piece ending               # what stands behind a series' labels
+    cdef bint summary               # of a histogram: only sum and count
     cdef uint32_t excess            # of a counter: which of a series' sums it shows besides
     cdef double* uppers             # upper bounds of the buckets, in the unit
     cdef Piece* bounds              # `le="0.002"} `, …, `le="+Inf"} `
@@ -55,7 +60,7 @@ cdef class View:
         self.texts = []
         self.heads = {format: head(view.family, format) for format in (Format.TEXT, Format.OPENMETRICS)}
         self.heads[Format.PROTOBUF] = head_of(view.family)
-        self.sample = self.piece(name if shows == SHOWS_ONE else f"{name}_total")
+        self.sample = self.piece(name if view.family.kind == "gauge" else f"{name}_total")
         self.bucket = self.piece(f"{name}_bucket")
         self.sum = self.piece(f"{name}_sum")
         self.count = self.piece(f"{name}_count")
@@ -64,7 +69,7 @@ cdef class View:
             self.service = self.piece(view.service)
             self.renamed = len(names.SERVICE_NAME)
         self.excess = BYTES_EXCESS if shows == SHOWS_SIZE else CALLS_EXCESS
-        self.unit = view.unit.nanoseconds
+        self.unit, self.summary = view.scale, view.family.kind == "summary"
         self.scale = table.natives.of_unit(self.unit)
         self.decimals = len(str(self.unit)) - 1
         self.make_bounds()
@@ -87,6 +92,12 @@ cdef class View:
             self.uppers[i] = bound / <object>self.unit
             self.bounds[i] = self.piece(f'le="{bound_text(bound, self.unit)}"}} ')
         self.bounds[count] = self.piece('le="+Inf"} ')
+        return 0
+
+    cdef int end_with(self, str label) except -1:
+        """Shows a pair behind each series' labels, with a comma behind it as all have."""
+        self.ending = self.piece(label)
+        self.line_room += self.ending.size
         return 0
 
     cdef Exemplar* exemplar(self, uint32_t number) noexcept:
@@ -180,7 +191,9 @@ cdef class Page:
             return self.put_counter(buffer, view, style, number, series.calls)
         if view.shows == SHOWS_SIZE:
             return self.put_counter(buffer, view, style, number, view.table.bytes(number)[0]) if series.calls else 0
-        return self.put_one(buffer, view, series)
+        if view.shows == SHOWS_ONE:
+            return self.put_one(buffer, view, series)
+        return put_measure(self, buffer, view, style, number)
 
     cdef int put_one(self, Buffer buffer, View view, Series* series) except -1:
         cdef char* at = buffer.reserve(view.line_room + series.size)
@@ -225,9 +238,13 @@ cdef class Page:
         start = at = buffer.reserve((table.bound_count + 4) * (view.line_room + series.size))
         at = self.put_labels(put(put_piece(at, &view.bucket), b"{", 1), view, series)
         same = at - start                   # what all bucket lines begin with
+        if view.summary:
+            at = start
         for i in range(table.bucket_count):
             if not fresh:
                 cumulate(&so_far, words, excess, i)
+            if view.summary:
+                continue
             if i:
                 at = put(at, start, same)
             at = put_so_far(put_piece(at, &bounds[i]), &so_far, excess)
@@ -250,8 +267,10 @@ cdef class Page:
             at = put_piece(at, &view.service)
         at = put_piece(put(at, labels + view.renamed, before - view.renamed), &self.statuses[status_of(series)])
         if view.spellings is not None:
-            return view.spellings.put_pairs(at, labels + before, labels + series.size)
-        return put(at, labels + before, series.size - before)
+            at = view.spellings.put_pairs(at, labels + before, labels + series.size)
+        else:
+            at = put(at, labels + before, series.size - before)
+        return put_piece(at, &view.ending)
 
     cdef inline char* put_sample(self, char* at, View view, Piece* name, Series* series) noexcept:
         """`name{labels} `; the value follows."""

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from span2metrics import names
+from span2metrics.engine.labels import CUT, REDACTED, Marked, looked_up, mark_of, marked_of, pair
 from span2metrics.engine.plan import Graph, Source
-from span2metrics.engine.policy import CUT, REDACTED, Context, Marked, Policy, looked_up, mark_of, marked_of, pair
+from span2metrics.engine.policy import Context, Policy
 from span2metrics.engine.text import cut
 
 PEER_SERVICE = "peer.service"

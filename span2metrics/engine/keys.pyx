@@ -13,10 +13,11 @@ cdef struct Target:
     uint16_t size           # the table's own: bytes of the key
 
 cdef struct Entry:
-    Target target           # the key's bytes follow
+    Target target           # the key's bytes follow; where keys have selections, its number stands before it
 
 cdef enum:
     ENTRY_ALIGNMENT = 8
+    BEFORE_ENTRY = 8        # bytes of a selection's number
     MAX_KEY = 0xFFFF        # bytes
     MAX_VALUE = 1024        # bytes; a key with a longer name or value is never kept
 
@@ -33,9 +34,11 @@ cdef class Generation:
     cdef int chunk_bits
     cdef size_t free                # in the last chunk
     cdef size_t limit
+    cdef size_t before              # bytes before an entry
 
-    def __cinit__(self, size_t limit):
+    def __cinit__(self, size_t limit, bint selected=False):
         self.limit = limit
+        self.before = BEFORE_ENTRY if selected else 0
         self.chunk_bits = 8
         while self.chunk_bits < 18 and <size_t>1 << (self.chunk_bits + 4) <= limit:
             self.chunk_bits += 1
@@ -72,23 +75,30 @@ cdef class Generation:
 
     cdef inline bint can_hold(self, uint32_t size) noexcept:
         """A key of so many bytes?"""
-        return size <= MAX_KEY and size + sizeof(Entry) <= self.chunk_size
+        return size <= MAX_KEY and self.before + sizeof(Entry) + size <= self.chunk_size
 
-    cdef bint add(self, const uint8_t* key, uint32_t size, uint32_t hash, Target target) except -1:
+    cdef bint add(
+        self, const uint8_t* key, uint32_t size, uint32_t hash, Target target, uint32_t selection=0
+    ) except -1:
         """False: no room within the limit.  The key must be one that it `can_hold`."""
-        cdef size_t need = (sizeof(Entry) + size + ENTRY_ALIGNMENT - 1) & ~<size_t>(ENTRY_ALIGNMENT - 1)
+        cdef size_t need = (self.before + sizeof(Entry) + size + ENTRY_ALIGNMENT - 1) & ~<size_t>(ENTRY_ALIGNMENT - 1)
         cdef size_t offset
         cdef Entry* entry
         if not self.make_room(need):
             return False
-        offset = self.chunk_count * self.chunk_size - self.free
+        offset = self.chunk_count * self.chunk_size - self.free + self.before
         self.free -= need
         index_put(&self.index, hash, <uint32_t>(offset // ENTRY_ALIGNMENT) + 1)
         entry = self.entry(<uint32_t>(offset // ENTRY_ALIGNMENT) + 1)
         entry.target = target
         entry.target.size = <uint16_t>size
+        self.select(entry, selection)
         memcpy(entry + 1, key, size)
         return True
+
+    cdef inline void select(self, Entry* entry, uint32_t selection) noexcept:
+        if self.before:
+            (<uint32_t*>entry - 1)[0] = selection
 
     cdef bint make_room(self, size_t need) except -1:
         if index_full(&self.index):
@@ -125,11 +135,12 @@ cdef class Keys:
     cdef Generation young
     cdef Generation old
     cdef size_t limit               # of each generation
+    cdef bint selected              # keys have selections
 
-    def __cinit__(self, size_t budget):
-        self.limit = budget // 2
-        self.young = Generation(self.limit)
-        self.old = Generation(self.limit)
+    def __cinit__(self, size_t budget, bint selected=False):
+        self.limit, self.selected = budget // 2, selected
+        self.young = Generation(self.limit, selected)
+        self.old = Generation(self.limit, selected)
 
     cdef inline Entry* find(self, const uint8_t* key, uint32_t size, bint* aged) noexcept:
         """The entry of a key, or NULL; `aged` says that it is about to be forgotten."""
@@ -141,7 +152,15 @@ cdef class Keys:
             aged[0] = entry is not NULL
         return entry
 
-    cdef bint put(self, const uint8_t* key, uint32_t size, Target target) except -1:
+    cdef inline uint32_t selection(self, Entry* entry) noexcept:
+        """The number of a key's selection; 0: it has none."""
+        return (<uint32_t*>entry - 1)[0] if self.selected else 0
+
+    cdef bint keep(self, Entry* entry) except -1:
+        """Puts a known key once more."""
+        return self.put(<uint8_t*>(entry + 1), entry.target.size, entry.target, self.selection(entry))
+
+    cdef bint put(self, const uint8_t* key, uint32_t size, Target target, uint32_t selection=0) except -1:
         """Keeps a key, with another target if it is known.  True: what was old is gone, and pointers into it with it."""
         cdef uint32_t hash = hash_of(key, size)
         cdef Generation dropped = self.old          # lives until the key, which may lie in it, is copied
@@ -149,13 +168,14 @@ cdef class Keys:
         if entry is not NULL:
             entry.target = target
             entry.target.size = <uint16_t>size
+            self.young.select(entry, selection)
         if entry is not NULL or not self.young.can_hold(size):
             return False
-        if self.young.add(key, size, hash, target):
+        if self.young.add(key, size, hash, target, selection):
             return False
         self.old = self.young
-        self.young = Generation(self.limit)
-        self.young.add(key, size, hash, target)
+        self.young = Generation(self.limit, self.selected)
+        self.young.add(key, size, hash, target, selection)
         return True
 
     cdef size_t bytes(self) noexcept:

@@ -117,10 +117,15 @@ cdef inline char* put_cumulated(char* at, Cumulated* so_far, Sum* excess) noexce
 
     The integer is for readers that do not know the double, as Prometheus 2.42: of classic buckets they would read 0.
     """
+    at = put_field(at, 0x08, whole_count(so_far))
+    return at if excess is NULL else put_double(at, 0x21, <double>so_far.count + so_far.more)
+
+
+cdef inline uint64_t whole_count(Cumulated* so_far) noexcept nogil:
     cdef double count = <double>so_far.count + so_far.more
-    if excess is NULL:
-        return put_field(at, 0x08, so_far.count)
-    return put_double(put_field(at, 0x08, <uint64_t>nearest(count) if count < MOST_COUNT else <uint64_t>-1), 0x21, count)
+    if so_far.more == 0:
+        return so_far.count
+    return <uint64_t>nearest(count) if count < MOST_COUNT else <uint64_t>-1
 
 
 cdef char* put_exemplar(char* at, char tag, Exemplar* exemplar, uint64_t unit) except NULL:
@@ -135,10 +140,9 @@ cdef char* put_exemplar(char* at, char tag, Exemplar* exemplar, uint64_t unit) e
     return put_message(at, tag, body, end - body)
 
 
-cdef inline char* put_one(char* at) noexcept nogil:
-    """A gauge that is 1."""
+cdef inline char* put_gauge(char* at, double value) noexcept nogil:
     cdef char body[9]
-    put_double(body, 0x09, 1)
+    put_double(body, 0x09, value)
     return put_message(at, 0x12, body, sizeof(body))
 
 
@@ -180,18 +184,28 @@ cdef class MessagePage:
     cdef int put_metric(self, Buffer metrics, Buffer metric, View view, Style* style, Shown* shown) except -1:
         """A Metric, if there still is the series and the view shows it."""
         cdef Series* series = view.table.at(shown.number)
-        cdef char* at
         if series.stamp != shown.stamp:
             return 0
-        if view.shows == SHOWS_DURATION and series.histogram == 0 or view.shows == SHOWS_SIZE and series.calls == 0:
+        if view.negatives is not None and view.shows == SHOWS_AMOUNT:
+            self.put_series(metrics, metric, view.negatives, style, shown.number)
+        return self.put_series(metrics, metric, view, style, shown.number)
+
+    cdef int put_series(self, Buffer metrics, Buffer metric, View view, Style* style, uint32_t number) except -1:
+        cdef Series* series = view.table.at(number)
+        cdef char* at
+        if has_histograms(view) and series.histogram == 0 or view.shows == SHOWS_SIZE and series.calls == 0:
             return 0
         self.put_labels(metric, view, series)
-        if view.shows == SHOWS_DURATION:
+        if view.summary:
+            put_summary(metric, view, style, series)
+        elif has_histograms(view):
             self.put_histogram(metric, view, style, series)
         elif view.shows == SHOWS_ONE:
-            metric.written(put_one(metric.reserve(METRIC_ROOM)))
+            metric.written(put_gauge(metric.reserve(METRIC_ROOM), 1))
+        elif view.shows == SHOWS_NET:
+            metric.written(put_gauge(metric.reserve(METRIC_ROOM), net_of(view, style, number).number))
         else:
-            self.put_counter(metric, view, style, shown.number)
+            self.put_counter(metric, view, style, number)
         at = metrics.reserve(metric.used + 16)
         metrics.written(put_message(at, 0x22, metric.data, metric.used))
         metric.used = 0

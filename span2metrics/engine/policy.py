@@ -10,27 +10,33 @@ Rules: semantics §1.1 (labels, `errors_zero`), §1.3 (dimensions, filters, `exc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from span2metrics import names
+from span2metrics.engine.labels import (
+    LISTS,
+    REPLACED,
+    Label,
+    Marked,
+    Place,
+    looked_up,
+    mark_of,
+    marked_of,
+    pair,
+    rendered,
+)
+from span2metrics.engine.measures import Measuring
 from span2metrics.engine.naming import Naming
 from span2metrics.engine.plan import Dimension, Plan, Source
 from span2metrics.engine.predicate import Filter, Subject
 from span2metrics.engine.rewriting import Hide, Rewriter, as_it_is
+from span2metrics.engine.text import pairs_of
 from span2metrics.engine.value_limits import ValueLimits
 from span2metrics.engine.where import Filters, services_of
 
-#: Marks of a value on its way from the wire to a label.
-CUT = 1
-REPLACED = 2
-REDACTED = 4
-
 SERVICE_ATTRIBUTE = "service.name"
-#: A key's values come as three lists, in this order.
-LISTS = (Source.SPAN, Source.RESOURCE, Source.SCOPE)
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +69,10 @@ class Context:
         self.service = self.resource[0] or names.UNKNOWN_SERVICE
         self.marked = any(self.resource_marks) or any(self.scope_marks)
 
+    def found(self, values: Sequence[str]) -> tuple[Sequence[str], ...]:
+        """A key's texts by `LISTS`; `values` are the span's."""
+        return values, self.resource, self.scope
+
 
 class Names(NamedTuple):
     """Rendered labels of a key's series, each pair with a comma behind it, the status apart.
@@ -78,10 +88,6 @@ class Names(NamedTuple):
     status: int
     zero: int
     capped: tuple[str, ...] = ()
-
-
-#: Labels whose value was cut, those of whose value something was hidden, and whether bytes of one were replaced.
-Marked = tuple[tuple[str, ...], tuple[str, ...], bool]
 
 
 class Note(NamedTuple):
@@ -102,33 +108,17 @@ class Note(NamedTuple):
 NO_NOTE = Note(None, (), (), 0)
 
 
-class Place(NamedTuple):
-    """Where a value may be: which of a key's three lists (`LISTS`), and the position in it."""
-
-    list: int
-    position: int
-
-
-class Label(NamedTuple):
-    """A configured label, ready to look up: its places in order of precedence."""
-
-    name: str
-    places: tuple[Place, ...]
-    default: str
-    in_zero: bool
-    rewriter: Rewriter | None
-
-
 class Policy:
     """Names series for a plan.  `hide`: what rewritten values must not show; None: nothing need be hidden.
 
     `span_attributes`, `resource_attributes` and `scope_attributes` are what the core must read, in the order in which
     it must pass the values; the service's name is the resource's first.  Of the first, so many as `label_values` are
-    for labels and filters; those behind them are what `naming` reads, at the positions `naming_at`.  `read_attributes`
-    are those of a span and what it is weighed by, which is at `weight_at` (-1: by none).  `split` says that calls and
-    durations have labels of their own.  `labels` are all label names that may come from the traffic.  `filters` says
-    that not all keys may be kept, `rewrites` that labels may show other values than were read, `selection` that it
-    `selects` some; `selected_services` are the services that those name.
+    for labels and conditions; those behind them are what `naming` reads, at the positions `naming_at`.
+    `read_attributes` are those of a span, what it is weighed by, which is at `weight_at` (-1: by none), and what is
+    measured of it, at `measured_at`.  `split` says that calls and durations have labels of their own.  `labels` are all
+    label names that may come from the traffic.  `filters` says that not all keys may be kept, `rewrites` that labels
+    may show other values than were read, `selection` that it `selects` some; `selected_services` are the services that
+    those name.
     """
 
     def __init__(self, plan: Plan, hide: Hide | None = None) -> None:
@@ -147,18 +137,23 @@ class Policy:
         self._calls = self._compiled((*common, *plan.calls_dimensions))
         self._durations = self._compiled((*common, *plan.duration_dimensions))
         self.split = self._calls != self._durations
-        self.rewrites = any(label.rewriter for label in (*self._calls, *self._durations))
+        self._measuring = Measuring(plan.measures, self.place, self._compiled)
+        self._shown_labels = (*self._calls, *self._durations, *self._measuring.labels)
+        self.rewrites = any(label.rewriter for label in self._shown_labels)
         self.filters = bool(plan.filters)
         self._filter = Filter(plan.filters, self.place)
         self.selection = bool(plan.selected)
         self.selected_services = services_of(plan.selected)
         self._selected = Filter(Filters(include=plan.selected), self.place)
-        self.tells_senders = self.filters or any(rule.service for rule in plan.name_rules)
+        self.tells_senders = (
+            self.filters or self._measuring.tells_senders or any(rule.service for rule in plan.name_rules)
+        )
         self.label_values = len(self.attributes[Source.SPAN])
         self.naming = Naming(() if names.SPAN_NAME in plan.exclude else plan.name_rules)
         self.naming_at = tuple(map(self._span_position, self.naming.attributes))
         self.span_attributes = tuple(self.attributes[Source.SPAN])
         self.weight_at = self._place_of_weight(plan.weight_attribute)
+        self.measured_at = tuple(map(self._span_position, self._measuring.attributes))
         self.read_attributes = tuple(self.attributes[Source.SPAN])
         for dimension in () if plan.graph is None else plan.graph.dimensions:
             list(self.places(dimension))
@@ -201,7 +196,7 @@ class Policy:
             names.SPAN_KIND: self._filter.reads_kind or self._selected.reads_kind,
             names.STATUS_CODE: self._filter.reads_status or self._selected.reads_status,
         }
-        return label not in self._exclude or filtered[label]
+        return label not in self._exclude or filtered[label] or self._measuring.reads(label)
 
     def _place_of_weight(self, attribute: str) -> int:
         return self._span_position(attribute) if attribute else -1
@@ -214,14 +209,23 @@ class Policy:
 
     def _label_names(self) -> tuple[str, ...]:
         built_in = (label for label in (names.SERVICE_NAME, names.SPAN_NAME) if label not in self._exclude)
-        return tuple(dict.fromkeys((*built_in, *(label.name for label in (*self._calls, *self._durations)))))
+        return tuple(dict.fromkeys((*built_in, *(label.name for label in self._shown_labels))))
 
     # --- naming -------------------------------------------------------------------------------------------------------
 
     def keeps(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> bool:
         """Whether spans with that key count; the arguments are those of `name`."""
-        found = (values, (context.sender, *context.resource[1:]), context.scope)
-        return self._filter.keeps(Subject(context.sender or names.UNKNOWN_SERVICE, name, kind, status, found))
+        return self._filter.keeps(_subject(context, name, kind, status, values))
+
+    def measured(
+        self, context: Context, name: str, kind: int, status: int, values: Sequence[str]
+    ) -> tuple[bytes | None, ...] | None:
+        """By measure, the pairs that its series have behind those of the calls; None: it means no such spans.
+
+        None for all where no measure does.  The arguments are those of `name`.
+        """
+        subject = _subject(context, name, kind, status, values)
+        return self._measuring.own(subject, lambda labels: "".join(rendered(labels, context.found(values))).encode())
 
     def selects(self, context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> bool:
         """Whether the plan asks for the label set of that key in particular; by what its labels show."""
@@ -256,12 +260,21 @@ class Policy:
 
     def _overflow(self, context: Context, kind: int, status: int, bare: bool) -> Names:
         head = f"{self._head(context)}{self._kinds[kind]}"
-        resource = [] if bare else _texts(self._resource_labels, context, ())
+        resource = [] if bare else rendered(self._resource_labels, context.found(()))
         kept = sum(label.in_zero for label in self._resource_labels)
         shown = f"{head}{''.join(resource[:kept])}{pair(names.OVERFLOW_LABEL, 'true')}".encode()
         text = shown + "".join(resource[kept:]).encode()
         zero = len(shown) if self._errors_zero and status != names.ERROR else -1
         return Names(text, text, len(head.encode()), self._status(status), zero)
+
+    def overflow_of(self, labels: bytes, *, bare: bool = False) -> tuple[bytes, int]:
+        """The same by the labels of a series, perhaps of such a one: the text, and where the status goes."""
+        pairs = {label: pair(label, value) for label, value in pairs_of(labels)}
+        resource = () if bare else self._resource_labels
+        head = "".join(pairs.get(label, "") for label in (names.SERVICE_NAME, names.SPAN_KIND))
+        kept = "".join(pairs.get(label.name, "") for label in resource if label.in_zero)
+        dropped = "".join(pairs.get(label.name, "") for label in resource if not label.in_zero)
+        return f"{head}{kept}{pair(names.OVERFLOW_LABEL, 'true')}{dropped}".encode(), len(head.encode())
 
     def _status(self, status: int) -> int:
         """A series' status; one for all where no label shows it, although a filter may read it."""
@@ -269,7 +282,7 @@ class Policy:
 
     def _texts(self, labels: Sequence[Label], context: Context, values: Sequence[str]) -> list[str]:
         """A rendered pair for each label, "" where it has no value."""
-        return _texts(labels, context, values, self.values if self.values.caps else None)
+        return rendered(labels, context.found(values), self.values if self.values.caps else None)
 
     def _head(self, context: Context) -> str:
         if not context.head:
@@ -290,7 +303,7 @@ class Policy:
         """
         found = {names.SERVICE_NAME: context.resource_marks[0], names.SPAN_NAME: name_mark}
         shown = {label: mark for label, mark in found.items() if label not in self._exclude}
-        for label in (*self._calls, *self._durations):
+        for label in self._shown_labels:
             shown[label.name] = shown.get(label.name, 0) | self._mark(label, context, values, marks)
         return marked_of(shown, replaced=any(mark & REPLACED for mark in shown.values()))
 
@@ -299,73 +312,7 @@ class Policy:
         return mark_of(found, label.places, (marks, context.resource_marks, context.scope_marks))
 
 
-def marked_of(shown: Mapping[str, int], *, replaced: bool = False) -> Marked | None:
-    """What is counted of labels, by their values' marks; None for nothing."""
-    was_cut, redacted = (tuple(name for name, m in shown.items() if m & mark) for mark in (CUT, REDACTED))
-    return (was_cut, redacted, replaced) if was_cut or redacted or replaced else None
-
-
-class Found(NamedTuple):
-    """What a label shows, where its value was found (None: nowhere), and what rewriting did to it and those before."""
-
-    text: str
-    place: Place | None
-    mark: int
-
-
-def looked_up(places: Iterable[Place], rewriter: Rewriter | None, texts: Sequence[Sequence[str]]) -> Found:
-    """The first of some places' values, as it is rewritten.  `texts`: by `LISTS`; what is hidden whole is no value."""
-    mark = 0
-    for place in places:
-        text = texts[place.list][place.position]
-        if text and rewriter:
-            text, hidden, is_cut = rewritten = rewriter.of(text)
-            mark |= REDACTED if hidden else 0
-            if not rewritten.is_dropped:
-                return Found(text, place, mark | (CUT if is_cut else 0))
-        elif text:
-            return Found(text, place, mark)
-    return Found("", None, mark)
-
-
-def mark_of(found: Found, places: Iterable[Place], marks: Sequence[Sequence[int]]) -> int:
-    """What was done to a value that was looked up, and that those before it were hidden whole.  `marks`: by `LISTS`."""
-    mark = found.mark
-    for place in places:
-        if place == found.place:
-            return mark | marks[place.list][place.position]
-        mark |= marks[place.list][place.position] & REDACTED
-    return mark
-
-
-def _texts(
-    labels: Iterable[Label], context: Context, values: Sequence[str], limits: ValueLimits | None = None
-) -> list[str]:
-    found = (values, context.resource, context.scope)
-    texts = []
-    for label, places, default, _, rewriter in labels:
-        text = default
-        if rewriter:
-            shown = looked_up(places, rewriter, found)
-            text = shown.text if shown.place else default
-        else:
-            for at, position in places:
-                if value := found[at][position]:
-                    text = value
-                    break
-        if limits and text and label in limits.caps:
-            text = limits.admitted(label, text)
-        texts.append(pair(label, text) if text else "")
-    return texts
-
-
-def pair(label: str, value: str) -> str:
-    """`label="value",`, escaped as the exposition formats have it."""
-    return f"{label}={quoted(value)},"
-
-
-def quoted(text: str) -> str:
-    """In quotes, escaped as values and UTF-8 names are."""
-    if '"' in text or "\\" in text or "\n" in text:
-        text = text.translate(_ESCAPES)
-    return f'"{text}"'
+def _subject(context: Context, name: str, kind: int, status: int, values: Sequence[str]) -> Subject:
+    """A key as its sender has it, also where it counts as `__other__`."""
+    found = (values, (context.sender, *context.resource[1:]), context.scope)
+    return Subject(context.sender or names.UNKNOWN_SERVICE, name, kind, status, found)

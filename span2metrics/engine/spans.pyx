@@ -38,12 +38,13 @@ cdef class Walk:
     cdef size_t key_size
     cdef bint key_kept      # no value of it is too long
     cdef GraphRows graph            # None: there is no service graph
+    cdef Amounts amounts
 
     def __cinit__(self, Contexts contexts, Targets targets, Keys keys, Births births, policy, plan):
         self.contexts, self.targets, self.keys, self.births = contexts, targets, keys, births
         self.policy = policy
         self.senders = Senders(contexts.services, births.shared)
-        self.weights = Weights(policy, plan)
+        self.weights, self.amounts = Weights(policy, plan), Amounts(policy.measured_at)
         self.times = Times(plan)
         self.filters = policy.filters
         self.reader = AttributeReader(policy.read_attributes)
@@ -81,7 +82,7 @@ cdef class Walk:
 
     cdef int empty(self) except -1:
         """Scratch is as before the first span; what is behind it, if it was not kept, was for nothing."""
-        self.count = self.aged = 0
+        self.count = self.aged = self.amounts.count = 0
         if self.graph is not None:
             self.graph.empty()
         memset(&self.tally, 0, sizeof(Tally))
@@ -309,6 +310,7 @@ cdef class Walk:
             self.normalise(row, span, context, kind, status, &aged)
         row.aged = aged
         self.aged += aged
+        self.amounts.take(<uint32_t>self.count, self.reader, self.merged)
         self.count += 1
         return self.full() if self.count == BLOCK else 0
 

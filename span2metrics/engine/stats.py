@@ -17,10 +17,10 @@ LATENESS_BOUNDS_NS = tuple(
 class LabelSet(NamedTuple):
     """What counts as one against the limits.
 
-    family     `names.CALLS`, `names.DURATION` or `names.EDGES`
+    family     `names.CALLS`, `names.DURATION`, `names.EDGES`, or what `measures.label_of` calls a measure
     labels     rendered, `a="x",b="y",`, the status apart
     status     `names.STATUS_CODES`, or "" where it has none
-    spans      that it counts; 0 of durations
+    spans      that it counts; 0 of durations; of a measure the values
     beyond     it is an overflow series, and does not count
     """
 
@@ -60,7 +60,8 @@ class Lateness(NamedTuple):
 class Stats:
     """Plain numbers, counted since the engine was made unless said otherwise.
 
-    series                 family ("calls", "duration"; "edges" of the service graph) → live series now
+    series                 family ("calls", "duration"; "edges" of the service graph; measures) → live series now, a
+                           measure's by label sets
     anomalies              `names.ANOMALIES` reason → spans
     truncated              label → values cut, once a span; of the labels of edges once a request
     redacted               label → values of which something was hidden, likewise

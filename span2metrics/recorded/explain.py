@@ -8,14 +8,16 @@ read from an engine that gets them all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from span2metrics import names
 from span2metrics.engine.core import Engine
+from span2metrics.engine.measures import measure_views
 from span2metrics.engine.plan import Format, Now, Plan
 from span2metrics.engine.stats import Stats
 from span2metrics.engine.where import Filters
@@ -33,20 +35,31 @@ _REACHED = {
     names.LIMIT_VALUES: f"max_values of a dimension: its value is {names.OTHER}",
     names.LIMIT_SELECTED: f"limits.series or series_per_service, met once more by what slos select: {_OVERFLOW}",
 }
+_NONE: Mapping[str, str] = MappingProxyType({})
 _BUCKET = re.compile(r'(.*?),?le="([^"]*)"')
 
 
 class Series(NamedTuple):
-    """A line of a page, or a histogram in one: `bucket` is the bound of the bucket that counts the span."""
+    """A line of a page, or a histogram in one: `bucket` is the bound of the bucket that counts the span.
+
+    `amount`: what the span adds to a measure.
+    """
 
     name: str
     labels: str
     value: str
     bucket: str = ""
+    amount: str = ""
 
     def __str__(self) -> str:
         inside = f"{{{self.labels}}}" if self.labels else ""
-        return f"{self.name}{inside}" + (f', bucket le="{self.bucket}"' if self.bucket else "")
+        bucket = f', bucket le="{self.bucket}"' if self.bucket else ""
+        return f"{self.name}{inside}{bucket}" + (f", {self.amount}" if self.amount else "")
+
+    @property
+    def at_zero(self) -> bool:
+        """Whether nothing counts in it yet; an amount of 0 does."""
+        return self.value == "0" and not self.amount
 
 
 class Explained(NamedTuple):
@@ -82,15 +95,15 @@ def explain(plan: Plan, spans: Iterable[Recorded]) -> Iterator[Explained]:
 
 def _explained(plan: Plan, recorded: Recorded, now: Now, limits: list[str], graph: list[str]) -> Explained:
     alone = _sent(plan, [recorded], now)
-    stats, series = alone.stats(), list(_series(alone, now))
+    stats, series = alone.stats(), list(_series(alone, now, _amounts(plan)))
     of_spans = [found for found in series if not found.name.startswith(names.GRAPH_PREFIX)]
-    counting = [found for found in of_spans if found.value != "0"]
+    counting = [found for found in of_spans if not found.at_zero]
     return Explained(
         recorded,
         next((reason for reason, count in stats.dropped.items() if count), ""),
         [*_notes(stats, counting), *_rules(plan, recorded, now, stats), *limits],
         counting,
-        [found for found in of_spans if found.value == "0"],
+        [found for found in of_spans if found.at_zero],
         graph,
     )
 
@@ -228,8 +241,15 @@ def _edge(engine: Engine, now: Now) -> str:
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 
-def _series(engine: Engine, now: Now) -> Iterator[Series]:
-    """Counters and gauges, and of each histogram its name and the bucket that is not empty."""
+def _amounts(plan: Plan) -> dict[str, str]:
+    """Samples of measures that are amounts → the family that each is told of."""
+    families = [view.family for measure in plan.measures for view in measure_views(plan, measure)]
+    sums = {f"{family.name}_sum": family.name for family in families if family.kind == "summary"}
+    return sums | {family.name: family.name for family in families if family.kind == "gauge"}
+
+
+def _series(engine: Engine, now: Now, amounts: Mapping[str, str] = _NONE) -> Iterator[Series]:
+    """Counters and gauges, of each histogram its name and the bucket that is not empty, of each summary the sum."""
     page = b"".join(engine.render(Format.TEXT, now)).decode()
     seen = set()
     for line in page.split("\n"):
@@ -238,7 +258,9 @@ def _series(engine: Engine, now: Now) -> Iterator[Series]:
             continue
         name, labels, value = match[1], (match[2] or ""), match[3]
         bucket = _BUCKET.fullmatch(labels) if name.endswith("_bucket") else None
-        if bucket and value != "0" and (name, bucket[1]) not in seen:
+        if name in amounts:
+            yield Series(amounts[name], labels, value, amount=value)
+        elif bucket and value != "0" and (name, bucket[1]) not in seen:
             seen.add((name, bucket[1]))
             yield Series(name.removesuffix("_bucket"), bucket[1], value, bucket[2])
         elif not bucket and not name.endswith(("_sum", "_count")):

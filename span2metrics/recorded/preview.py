@@ -114,7 +114,7 @@ def _reported(plan: Plan, requests: Requests, top: int) -> tuple[Stats, dict[str
 
 def _tried(plan: Plan, requests: Requests, attributes: Counter[str]) -> Iterator[tuple[str, tuple[int, int]]]:
     """Label sets of calls with one more dimension, for the most frequent attributes that are none yet."""
-    bare = replace(plan, graph=None)
+    bare = replace(plan, graph=None, measures=())
     there = (*plan.resource_labels, *plan.dimensions, *plan.calls_dimensions, *plan.duration_dimensions)
     taken = {attribute for dimension in there for attribute in dimension.attributes}
     labels = {dimension.label for dimension in there} | {*names.BUILTIN_LABELS}

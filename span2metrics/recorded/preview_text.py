@@ -64,7 +64,11 @@ def _dropped(preview: Preview) -> Iterator[str]:
 
 def _families(preview: Preview) -> Iterator[Sequence[str]]:
     for family, sets in preview.report["label_sets"].items():
-        yield _WHAT[family], _n(sets), ""
+        yield _what(family), _n(sets), ""
+
+
+def _what(family: str) -> str:
+    return _WHAT.get(family, f"measure {family}")
 
 
 def _services(preview: Preview) -> Iterator[Sequence[str]]:
@@ -79,7 +83,7 @@ def _services(preview: Preview) -> Iterator[Sequence[str]]:
 
 def _labels(preview: Preview, values: int) -> Iterator[Sequence[str]]:
     for label in preview.report["labels"]:
-        of = "" if label["family"] == names.CALLS else f" of {_WHAT[label['family']]}"
+        of = "" if label["family"] == names.CALLS else f" of {_what(label['family'])}"
         count = _n(label["values"]) + ("" if label["all_values"] else " or more")
         yield f"{label['label']}{of}", f"{count} values", f"{_n(label['label_sets_without'])} left", ""
         for most in label["most"][:values]:

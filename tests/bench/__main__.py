@@ -19,6 +19,7 @@ from tests.bench import (
     graph,
     graph_daemon,
     halves,
+    measures,
     memory,
     overload,
     page,
@@ -35,6 +36,7 @@ def sections(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]
     yield "engine, native histograms", engine.native_rows(rounds * 3)
     yield "engine, sampled spans", engine.weighted_rows(rounds * 3)
     yield "engine, filters", engine.filter_rows(rounds * 3)
+    yield "engine, measures", measures.rows(rounds * 3)
     yield "engine, keys that were never seen", engine.unseen_rows(rounds)
     yield "engine, names with ids", engine.id_rows(rounds * 3)
     yield "engine, memory", memory.rows()
