@@ -55,6 +55,9 @@ LIMITED = {
         errors_zero_drop=frozenset({"zone"}),
     ),
     "hardly any": plan(AMOUNT, most_series=1),
+    "of a resource's labels": plan(
+        AMOUNT, most_series_of_service=3, resource_labels=(Dimension("zone", ("zone",), (Source.RESOURCE,)),)
+    ),
 }
 LIMITED = {
     what: replace(

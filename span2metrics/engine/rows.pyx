@@ -103,7 +103,7 @@ cdef class Miss:
     cdef object marked      # (labels cut, bytes replaced), or None
     cdef object context_marked
     cdef bint known         # by its normalised key: target is set
-    cdef uint32_t selection # number; 0: nothing of its spans is measured
+    cdef uint32_t assignment    # number; 0: nothing of its spans is measured
     cdef Miss origin        # the first of this request with the same normalised key, if not itself
     cdef Target target
 
