@@ -61,6 +61,9 @@ LIMITED = {
         *ERRORS, selected=(FAILED,), most_series=0, most_series_of_service=6
     ),
     "hardly any": plan(AMOUNT, most_series=1),
+    "of a resource's labels": plan(
+        AMOUNT, most_series_of_service=3, resource_labels=(Dimension("zone", ("zone",), (Source.RESOURCE,)),)
+    ),
 }
 LIMITED = {
     what: replace(

@@ -20,7 +20,7 @@ cdef class Births:
     cdef SeriesTable durations      # the same table where both families have equal labels
     cdef Services services
     cdef Notes notes
-    cdef Selections selections      # None: nothing is measured
+    cdef Assignments assignments    # None: nothing is measured
     cdef Expiry calls_expiry
     cdef Expiry durations_expiry
     cdef bint filters
@@ -41,7 +41,7 @@ cdef class Births:
     def __cinit__(self, policy, plan, SeriesTable calls, SeriesTable durations, Services services, Notes notes):
         self.policy, self.services, self.notes = policy, services, notes
         self.filters, self.selection = policy.filters, policy.selection
-        self.selections = Selections(policy, plan.raw_key_bytes // 8) if plan.measures else None
+        self.assignments = Assignments(policy, plan.raw_key_bytes // 8) if plan.measures else None
         self.shared = names.SERVICE_NAME in plan.exclude
         self.values_left = 1
         self.calls, self.durations = calls, durations
@@ -61,7 +61,7 @@ cdef class Births:
     cdef inline Entry* known(self, Keys keys, context, const uint8_t* key, size_t size, bint* aged) except? NULL:
         """A key's entry, if it is known and its series are still its own.  `context`: the key's."""
         cdef Entry* entry = keys.find(key, <uint32_t>size, aged)
-        if entry is not NULL and not (self.holds(&entry.target, context) and self.selects(keys.selection(entry))):
+        if entry is not NULL and not (self.holds(&entry.target, context) and self.assigns(keys.assignment(entry))):
             aged[0] = False
             return NULL
         return entry
@@ -74,9 +74,9 @@ cdef class Births:
             return True
         return self.stamp_of(target) == target.stamp and not self.may_ask(target, context)
 
-    cdef inline bint selects(self, uint32_t number):
-        """Is a known key's selection, if it has one, not forgotten?"""
-        return number == 0 or self.selections.holds(number)
+    cdef inline bint assigns(self, uint32_t number):
+        """Is a known key's assignment, if it has one, not forgotten?"""
+        return number == 0 or self.assignments.holds(number)
 
     cdef inline uint16_t stamp_of(self, Target* target) noexcept:
         cdef uint16_t stamp = self.calls.at(target.calls).stamp
@@ -146,7 +146,7 @@ cdef class Births:
         cdef Miss miss
         for miss in misses:
             if miss.origin is not None:
-                miss.target, miss.selection = miss.origin.target, miss.origin.selection
+                miss.target, miss.assignment = miss.origin.target, miss.origin.assignment
             elif not miss.known:
                 self.obtain(miss, self.named(miss))
             miss.target.notes = self.notes.changed(miss.target.notes, miss.marked, miss.found)
@@ -187,15 +187,15 @@ cdef class Births:
                 flags |= LIMITED
         target.notes = self.notes.of_limits(tuple(limits), capped) | flags
         target.stamp = self.stamp_of(target)
-        miss.selection = self.selected(miss)
+        miss.assignment = self.assigned(miss)
         if self.policy.values.caps:
             self.values_left += self.policy.values.settle()
         return 0
 
-    cdef uint32_t selected(self, Miss miss) except? 0xFFFFFFFF:
-        """The number of a key's selection; 0: nothing of its spans is measured."""
+    cdef uint32_t assigned(self, Miss miss) except? 0xFFFFFFFF:
+        """The number of a key's assignment; 0: nothing of its spans is measured."""
         try:
-            return self.selections.select(miss) if self.selections is not None else 0
+            return self.assignments.of(miss) if self.assignments is not None else 0
         except Exception:
             self.policy_errors += 1
             return 0

@@ -30,7 +30,7 @@ One extension module in a few files, each textually included below and each one 
     graph_rows  what the service graph needs of them
     weights     how many spans a sampled one stands for
     amounts     the numbers that measures make of attributes
-    selections  which measures mean whose spans
+    assignments which measures mean whose spans
     notes       what is counted of a key besides its series
     births      births and deaths of series, within the limits
     listing     a list of the label sets that there are
@@ -117,7 +117,7 @@ include "arrivals.pyx"
 include "graph_rows.pyx"
 include "weights.pyx"
 include "amounts.pyx"
-include "selections.pyx"
+include "assignments.pyx"
 include "templates.pyx"
 include "notes.pyx"
 include "targets.pyx"
@@ -311,7 +311,7 @@ cdef class Engine:
         return 0
 
     cdef int keep_key(self, bytes key, Miss miss) except -1:
-        self.keys.put(<const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), miss.target, miss.selection)
+        self.keys.put(<const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), miss.target, miss.assignment)
         return 0
 
     def expire(self, now):

@@ -13,11 +13,11 @@ cdef struct Target:
     uint16_t size           # the table's own: bytes of the key
 
 cdef struct Entry:
-    Target target           # the key's bytes follow; where keys have selections, its number stands before it
+    Target target           # the key's bytes follow; where keys have assignments, its number stands before it
 
 cdef enum:
     ENTRY_ALIGNMENT = 8
-    BEFORE_ENTRY = 8        # bytes of a selection's number
+    BEFORE_ENTRY = 8        # bytes of an assignment's number
     MAX_KEY = 0xFFFF        # bytes
     MAX_VALUE = 1024        # bytes; a key with a longer name or value is never kept
 
@@ -36,9 +36,9 @@ cdef class Generation:
     cdef size_t limit
     cdef size_t before              # bytes before an entry
 
-    def __cinit__(self, size_t limit, bint selected=False):
+    def __cinit__(self, size_t limit, bint assigned=False):
         self.limit = limit
-        self.before = BEFORE_ENTRY if selected else 0
+        self.before = BEFORE_ENTRY if assigned else 0
         self.chunk_bits = 8
         while self.chunk_bits < 18 and <size_t>1 << (self.chunk_bits + 4) <= limit:
             self.chunk_bits += 1
@@ -78,7 +78,7 @@ cdef class Generation:
         return size <= MAX_KEY and self.before + sizeof(Entry) + size <= self.chunk_size
 
     cdef bint add(
-        self, const uint8_t* key, uint32_t size, uint32_t hash, Target target, uint32_t selection=0
+        self, const uint8_t* key, uint32_t size, uint32_t hash, Target target, uint32_t assignment=0
     ) except -1:
         """False: no room within the limit.  The key must be one that it `can_hold`."""
         cdef size_t need = (self.before + sizeof(Entry) + size + ENTRY_ALIGNMENT - 1) & ~<size_t>(ENTRY_ALIGNMENT - 1)
@@ -92,13 +92,13 @@ cdef class Generation:
         entry = self.entry(<uint32_t>(offset // ENTRY_ALIGNMENT) + 1)
         entry.target = target
         entry.target.size = <uint16_t>size
-        self.select(entry, selection)
+        self.assign(entry, assignment)
         memcpy(entry + 1, key, size)
         return True
 
-    cdef inline void select(self, Entry* entry, uint32_t selection) noexcept:
+    cdef inline void assign(self, Entry* entry, uint32_t assignment) noexcept:
         if self.before:
-            (<uint32_t*>entry - 1)[0] = selection
+            (<uint32_t*>entry - 1)[0] = assignment
 
     cdef bint make_room(self, size_t need) except -1:
         if index_full(&self.index):
@@ -135,12 +135,12 @@ cdef class Keys:
     cdef Generation young
     cdef Generation old
     cdef size_t limit               # of each generation
-    cdef bint selected              # keys have selections
+    cdef bint assigned              # keys have assignments
 
-    def __cinit__(self, size_t budget, bint selected=False):
-        self.limit, self.selected = budget // 2, selected
-        self.young = Generation(self.limit, selected)
-        self.old = Generation(self.limit, selected)
+    def __cinit__(self, size_t budget, bint assigned=False):
+        self.limit, self.assigned = budget // 2, assigned
+        self.young = Generation(self.limit, assigned)
+        self.old = Generation(self.limit, assigned)
 
     cdef inline Entry* find(self, const uint8_t* key, uint32_t size, bint* aged) noexcept:
         """The entry of a key, or NULL; `aged` says that it is about to be forgotten."""
@@ -152,15 +152,15 @@ cdef class Keys:
             aged[0] = entry is not NULL
         return entry
 
-    cdef inline uint32_t selection(self, Entry* entry) noexcept:
-        """The number of a key's selection; 0: it has none."""
-        return (<uint32_t*>entry - 1)[0] if self.selected else 0
+    cdef inline uint32_t assignment(self, Entry* entry) noexcept:
+        """The number of a key's assignment; 0: it has none."""
+        return (<uint32_t*>entry - 1)[0] if self.assigned else 0
 
     cdef bint keep(self, Entry* entry) except -1:
         """Puts a known key once more."""
-        return self.put(<uint8_t*>(entry + 1), entry.target.size, entry.target, self.selection(entry))
+        return self.put(<uint8_t*>(entry + 1), entry.target.size, entry.target, self.assignment(entry))
 
-    cdef bint put(self, const uint8_t* key, uint32_t size, Target target, uint32_t selection=0) except -1:
+    cdef bint put(self, const uint8_t* key, uint32_t size, Target target, uint32_t assignment=0) except -1:
         """Keeps a key, with another target if it is known.  True: what was old is gone, and pointers into it with it."""
         cdef uint32_t hash = hash_of(key, size)
         cdef Generation dropped = self.old          # lives until the key, which may lie in it, is copied
@@ -168,14 +168,14 @@ cdef class Keys:
         if entry is not NULL:
             entry.target = target
             entry.target.size = <uint16_t>size
-            self.young.select(entry, selection)
+            self.young.assign(entry, assignment)
         if entry is not NULL or not self.young.can_hold(size):
             return False
-        if self.young.add(key, size, hash, target, selection):
+        if self.young.add(key, size, hash, target, assignment):
             return False
         self.old = self.young
-        self.young = Generation(self.limit, self.selected)
-        self.young.add(key, size, hash, target, selection)
+        self.young = Generation(self.limit, self.assigned)
+        self.young.add(key, size, hash, target, assignment)
         return True
 
     cdef size_t bytes(self) noexcept:

@@ -3,8 +3,8 @@
 # A measure is a table of series, whose histograms have amounts where those of durations have nanoseconds.  Values below 0
 # have a table of their own, in which each series has the same number: both are born and end together, as one label set.
 #
-# Keys know their selection.  A series is looked up, and born, only when a value is there for it: by the number of the
-# calls' series, whose labels it has, and the selection, which has the rest.
+# Keys know their assignment.  A series is looked up, and born, only when a value is there for it: by the number of the
+# calls' series, whose labels it has, and the assignment, which has the rest.
 #
 # Rules: semantics §5; the limits are those of §1.5.
 
@@ -12,7 +12,7 @@
 cdef struct Pairing:        # what a series of a measure is known by
     uint32_t calls          # number of the calls' series …
     uint32_t stamp          # … and its stamp
-    uint32_t selection
+    uint32_t assignment
     uint32_t measure
 
 cdef struct Told:           # the rows of which this was told last
@@ -106,7 +106,7 @@ cdef class Measures:
 
     cdef object policy
     cdef Births births
-    cdef Selections selections      # None: there are no measures
+    cdef Assignments assignments    # None: there are no measures
     cdef Keys known                 # Pairing → number of the series
     cdef tuple every
     cdef list by_attribute          # those that ask for each of the attributes
@@ -115,7 +115,7 @@ cdef class Measures:
 
     def __cinit__(self, policy, plan, Births births):
         self.policy, self.births = policy, births
-        self.selections = births.selections
+        self.assignments = births.assignments
         self.known = Keys(plan.raw_key_bytes // 8)
         self.every = tuple([Measure(plan, number) for number in range(len(plan.measures))])
         attributes = [measure.attribute for measure in plan.measures]
@@ -146,22 +146,22 @@ cdef class Measures:
         while amount != end:
             row = walk.rows + amount.row
             if row.entry is not NULL:
-                self.measure(walk, amount, &row.entry.target, walk.keys.selection(row.entry), &told)
+                self.measure(walk, amount, &row.entry.target, walk.keys.assignment(row.entry), &told)
             else:
                 miss = walk.misses[row.miss]
-                self.measure(walk, amount, &miss.target, miss.selection, &told)
+                self.measure(walk, amount, &miss.target, miss.assignment, &told)
             amount += 1
-        return self.selections.forget()
+        return self.assignments.forget()
 
-    cdef int measure(self, Walk walk, Amount* amount, Target* target, uint32_t selection, Told* told) except -1:
+    cdef int measure(self, Walk walk, Amount* amount, Target* target, uint32_t assignment, Told* told) except -1:
         """By each measure that asks for the attribute and means the span; a fault is told once of a span."""
         cdef Measure measure
         cdef Service service
         cdef uint32_t number
-        if target.calls == NO_SERIES or not selection:
+        if target.calls == NO_SERIES or not assignment:
             return 0
         service = walk.senders.of(amount.row, self.births.calls.at(target.calls), self.births.calls.now)
-        texts = self.selections.texts[selection]
+        texts = self.assignments.texts[assignment]
         for measure in self.by_attribute[amount.attribute]:
             own = texts[measure.number]
             if own is None:
@@ -173,7 +173,7 @@ cdef class Measures:
                 self.negative += told.negative != amount.row
                 told.negative = amount.row
             else:
-                number = self.series_of(measure, target, selection, own, service)
+                number = self.series_of(measure, target, assignment, own, service)
                 measure.observe(number, amount, walk.rows + amount.row, self.births.calls.wall_ns)
                 if measure.values.at(number).text.owner & OUTSIDE and not target.notes & LIMITED:
                     self.tell_overflow(measure, service, amount.row, told)
@@ -193,11 +193,11 @@ cdef class Measures:
     # --- series -------------------------------------------------------------------------------------------------------
 
     cdef uint32_t series_of(
-        self, Measure measure, Target* target, uint32_t selection, bytes own, Service service
+        self, Measure measure, Target* target, uint32_t assignment, bytes own, Service service
     ) except? 0xFFFFFFFF:
         """The number of the series that takes the values of a key's spans."""
         cdef Series* calls = self.births.calls.at(target.calls)
-        cdef Pairing pairing = Pairing(target.calls, calls.stamp, selection, measure.number)
+        cdef Pairing pairing = Pairing(target.calls, calls.stamp, assignment, measure.number)
         cdef const uint8_t* key = <const uint8_t*>&pairing
         cdef bint aged
         cdef Entry* entry = self.known.find(key, sizeof(Pairing), &aged)

@@ -13,7 +13,7 @@ cdef enum:
 
 cdef struct Renamed:        # a raw key that came to a known one
     Target target
-    uint32_t selection
+    uint32_t assignment
     uint8_t found           # of Template
     uint32_t size           # of the raw key; 0: it is not remembered
     size_t at               # in `raws`
@@ -150,7 +150,7 @@ cdef class Normal:
         if self.raws is NULL:
             self.raws = <uint8_t*>reallocated(NULL, RAW_ROOM)
         renamed = self.renamed + self.count
-        renamed.target, renamed.found, renamed.selection = entry.target, templates, self.keys.selection(entry)
+        renamed.target, renamed.found, renamed.assignment = entry.target, templates, self.keys.assignment(entry)
         renamed.at, renamed.size = self.raw_bytes, 0
         if self.raw_bytes + raw_size <= RAW_ROOM:
             memcpy(self.raws + self.raw_bytes, raw, raw_size)
@@ -168,7 +168,7 @@ cdef class Normal:
                 notes.templated[renamed.found] += 1
                 renamed.target.notes = notes.with_templates(renamed.target.notes, renamed.found)
             if renamed.size:
-                self.keys.put(self.raws + renamed.at, renamed.size, renamed.target, renamed.selection)
+                self.keys.put(self.raws + renamed.at, renamed.size, renamed.target, renamed.assignment)
             renamed += 1
         return 0
 
@@ -286,7 +286,7 @@ cdef class Normal:
         )
         if entry is not NULL:
             miss.known = True
-            miss.target, miss.selection = entry.target, self.keys.selection(entry)
+            miss.target, miss.assignment = entry.target, self.keys.assignment(entry)
         return 0
 
     cdef bytes key_head(self, Miss miss):

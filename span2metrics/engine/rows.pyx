@@ -105,7 +105,7 @@ cdef class Miss:
     cdef bint known         # by its normalised key: target is set
     cdef bint asked         # whether it is `selected`, …
     cdef bint selected      # … one of those that are admitted beyond the limits
-    cdef uint32_t selection # number; 0: nothing of its spans is measured
+    cdef uint32_t assignment    # number; 0: nothing of its spans is measured
     cdef Miss origin        # the first of this request with the same normalised key, if not itself
     cdef Target target
 

@@ -1,15 +1,15 @@
-# Selections: which measures mean a key's spans, and which labels they add: for each measure a text, or None.
+# Assignments: which measures mean a key's spans, and which labels they add: for each measure a text, or None.
 #
 # Many keys have the same one.  Numbers are given in turn, never 0; of more than there is memory for, the oldest are
 # forgotten, and the keys that know them are strangers then.
 
 
 cdef enum:
-    SELECTION_COST = 400            # bytes besides its texts: tuple, number, entries of two dicts
+    ASSIGNMENT_COST = 400            # bytes besides its texts: tuple, number, entries of two dicts
 
 
 @cython.final
-cdef class Selections:
+cdef class Assignments:
     cdef object policy
     cdef dict numbers
     cdef object texts               # number → what it is the number of, the oldest first
@@ -27,8 +27,8 @@ cdef class Selections:
         """Is it not forgotten?"""
         return number - self.first < self.next - self.first
 
-    cdef uint32_t select(self, Miss miss) except? 0xFFFFFFFF:
-        """The number of a new key's selection; 0: no measure means its spans."""
+    cdef uint32_t of(self, Miss miss) except? 0xFFFFFFFF:
+        """The number of a new key's; 0: no measure means its spans."""
         texts = self.policy.measured(miss.context, miss.name, miss.kind, miss.status, miss.values)
         return self.number(texts) if texts is not None else 0
 
@@ -53,4 +53,4 @@ cdef class Selections:
 
 
 cdef size_t size_of(tuple texts):
-    return SELECTION_COST + sum([8 + len(text or b"") for text in texts])
+    return ASSIGNMENT_COST + sum([8 + len(text or b"") for text in texts])
