@@ -71,6 +71,7 @@ PRESENCE = (
     Case("Span2metricsThresholdsMissing", "not where all are there", {20: NOBODY}, beside()),
     Case("Span2metricsNoSpans", "fires", {45: NOBODY, 59: IT}, beside(spans=((30, 100), (60, 0)))),
     Case("Span2metricsNoSpans", "not on a trickle", {59: NOBODY}, beside(spans=((30, 100), (60, 0.01)))),
+    Case("Span2metricsNoSpans", "not where few came before", {59: NOBODY}, beside(spans=((30, 0.9), (60, 0)))),
     Case("Span2metricsNoSpans", "not where there were none before", {59: NOBODY}, beside(spans=((60, 0),))),
     Case("Span2metricsNoSpans", "not without data", {59: NOBODY}, beside(spans=((30, 100), Gone(60)))),
     Case(

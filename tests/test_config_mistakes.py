@@ -75,6 +75,7 @@ RECEIVERS = {
     "cors_header_invalid": seen(4, f"{HTTP}.cors.allowed_headers[0]", "`x tenant` is not the name of an HTTP header"),
     "page_path_relative": seen(2, "web.telemetry_path", "`metrics` is not a path for a page; write /"),
     "page_path_is_the_root": seen(2, "web.telemetry_path", "`/` is not a path for a page"),
+    "page_path_of_the_runbooks": seen(2, "web.telemetry_path", "`/runbooks` is not a path for a page"),
     "page_path_taken": Mistake(
         [
             Told(2, "web.telemetry_path", "`/-/healthy` is not a path for a page"),

@@ -17,6 +17,7 @@ from span2metrics.generate.thresholds import (
     LATE_RATIO,
     PREFIX,
     REFUSED_RATIO,
+    SILENCE_RATE,
     THRESHOLDS,
 )
 
@@ -92,7 +93,7 @@ _MISSING_RUNBOOK = Runbook(
 
 _NO_SPANS = f"""\
 {rate(names.RECEIVED_SPANS, window="10m")} == 0
-and on (job, instance) avg_over_time({RECEIVED}[1h] offset 15m) > 1"""
+and on (job, instance) avg_over_time({RECEIVED}[1h] offset 15m) > {SILENCE_RATE.scalar}"""
 _NO_SPANS_TOLD = Told(
     f"{_INSTANCE} gets no spans any more.",
     f"{_INSTANCE} has received no span for 10 minutes; in the hour before it were "

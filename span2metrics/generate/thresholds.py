@@ -139,6 +139,12 @@ AMOUNT_EVENTS = _t(
     "failed observations in 5 minutes",
     "Below, one large amount would wake somebody.",
 )
+SILENCE_RATE = _t(
+    "silence_rate",
+    1,
+    "spans a second in the hour before",
+    "With fewer, ten minutes without any are a quiet night and no broken pipe.",
+)
 REFUSED_RATIO = _t(
     "refused_ratio",
     0.01,
@@ -230,7 +236,7 @@ SLO_FORECAST = _t(
 THRESHOLDS = (
     *(ERROR_RATIO, ERROR_EVENTS, LATENCY, LATENCY_EVENTS, CAUSE_SHARE),
     *(TRAFFIC_DROP, TRAFFIC_EVENTS, RETRY_FACTOR, RETRY_EVENTS, AMOUNT_FACTOR, AMOUNT_RATIO, AMOUNT_EVENTS),
-    *(REFUSED_RATIO, BAD_REQUEST_RATIO, DROPPED_RATIO, OVERFLOW_RATIO, SERIES_FILL),
+    *(SILENCE_RATE, REFUSED_RATIO, BAD_REQUEST_RATIO, DROPPED_RATIO, OVERFLOW_RATIO, SERIES_FILL),
     *(UNPAIRED_RATIO, UNPAIRED_EVENTS, RENDER_SECONDS, SCRAPE_RATIO),
     *(CERTIFICATE_DAYS, CERTIFICATE_LAST_DAYS, KAFKA_LAG, LATE_RATIO, FUTURE_RATIO),
     *(SLO_ERRORS, SLO_FORECAST),
