@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from span2metrics.config import compile_plan, load
+from span2metrics.demo import CONFIG
 from span2metrics.demo.encode import encode
 from span2metrics.demo.incident import CYCLE
 from span2metrics.demo.span import Kind, Span, Status
@@ -17,7 +17,6 @@ from span2metrics.demo.traffic import Traffic
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Format, Now
 
-CONFIG = Path(__file__).parent.parent / "config" / "demo.yaml"
 AT = 1_700_000_000_000_000_000
 LATER = Now(AT + 10**15, 10**15)
 CALM, CARDS_DOWN = 10.0, 190.0

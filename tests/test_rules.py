@@ -14,6 +14,7 @@ import yaml
 from span2metrics import names
 from span2metrics.cli import main
 from span2metrics.config import Config, load
+from span2metrics.demo import CONFIG
 from span2metrics.demo.encode import encode
 from span2metrics.generate import rule_files, runbooks, text
 from span2metrics.generate.daemon_upkeep import LATER
@@ -90,16 +91,26 @@ def test_the_rules_that_are_shipped_are_those_of_the_defaults(tmp_path: Path) ->
     assert contents(tmp_path) == contents(FOLDER / "rules")
 
 
+def test_what_is_shipped_for_the_demo_is_what_its_configuration_adds(tmp_path: Path) -> None:
+    assert main(["generate", "rules", "-o", str(tmp_path), f"--config.file={CONFIG}"]) == 0
+    made, defaults = contents(tmp_path), contents(FOLDER / "rules")
+    added = {name: text for name, text in made.items() if name not in defaults}
+    assert set(added) == {"slos.yml", "apdex.yml", "measures.yml"}
+    assert added == contents(FOLDER / "payments")
+    assert {name: made[name] for name in defaults} == defaults
+
+
 def contents(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir()}
 
 
-def test_the_runbooks_that_are_shipped_are_those_of_the_defaults(
+def test_the_runbooks_that_are_shipped_are_those_of_all_these_rules(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["generate", "runbooks"]) == 0
+    of_demo = f"--config.file={CONFIG}"
+    assert main(["generate", "runbooks", of_demo]) == 0
     assert capsys.readouterr().out == (FOLDER / "runbooks.md").read_text()
-    assert main(["generate", "runbooks", "-o", str(tmp_path)]) == 0
+    assert main(["generate", "runbooks", "-o", str(tmp_path), of_demo]) == 0
     assert (tmp_path / "runbooks.md").read_text() == (FOLDER / "runbooks.md").read_text()
 
 

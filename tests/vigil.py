@@ -15,11 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from span2metrics.demo import CONFIG
 from tests.processes import PATIENCE, Running, running
 from tests.watch import Watch, watch
 
-ROOT = Path(__file__).parent.parent
-CONFIG = ROOT / "config" / "payments.yaml"
 MINUTE = 60.0
 
 

@@ -23,7 +23,7 @@ def run(options: Namespace) -> int:
     company = {name: value for name, value in given.items() if value is not None}
     if options.duration is not None:
         company["duration"] = settings.seconds(options.duration, "--duration")
-    config = settings.load(options)
+    config = settings.load(options, demo.CONFIG)
     if config.receivers.otlp.grpc is None:
         raise StartupError("the demo sends over gRPC; leave that receiver on")
     return serve.loop(_play(serve.prepare(options, config), company))

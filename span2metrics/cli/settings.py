@@ -16,10 +16,12 @@ from span2metrics.config.scalars import NS_PER_SECOND, parse_duration
 from span2metrics.errors import ConfigError, Problem
 
 
-def load(options: Namespace) -> config.Config:
-    """The configuration in force.  An empty endpoint switches its receiver off."""
+def load(options: Namespace, default: Path | None = None) -> config.Config:
+    """The configuration in force; `default` is the file where none is given.  An empty endpoint switches its receiver
+    off.
+    """
     name = options.config_file or os.environ.get(CONFIG_VARIABLE)
-    return config.load(Path(name) if name else None, dict(_overrides(options)))
+    return config.load(Path(name) if name else default, dict(_overrides(options)))
 
 
 def seconds(text: str, flag: str) -> float:

@@ -12,9 +12,14 @@ room stands beside the daemon and knows only its address and the names of its me
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from span2metrics.demo.child import Child
 from span2metrics.demo.greeting import banner
 from span2metrics.demo.incident import INCIDENTS
 from span2metrics.demo.room import DEFAULT_INCIDENT, DEFAULT_RATE, DEFAULT_SEED, run
 
-__all__ = ["DEFAULT_INCIDENT", "DEFAULT_RATE", "DEFAULT_SEED", "INCIDENTS", "Child", "banner", "run"]
+#: What the daemon is told to make of the company's spans.
+CONFIG = Path(__file__).with_name("demo.yaml")
+
+__all__ = ["CONFIG", "DEFAULT_INCIDENT", "DEFAULT_RATE", "DEFAULT_SEED", "INCIDENTS", "Child", "banner", "run"]

@@ -21,6 +21,7 @@ _GREPS = (
     ("errors, of everybody", f"'^{_CALLS}.*{names.STATUS_CODES[names.ERROR]}'"),
     ("the daemon's own numbers", f"'^{names.PREFIX}'"),
 )
+_AMOUNT = f"{names.NAMESPACE}_payment_amount_sum"
 _QUERIES = (
     ("calls a second", f"sum by ({_SERVICE}) (rate({_CALLS}{{{_SERVER}}}[1m]))"),
     (
@@ -35,6 +36,10 @@ _QUERIES = (
     (
         "attempts at the card network",
         f'sum by ({names.STATUS_CODE}) (rate({_CALLS}{{{names.SPAN_NAME}="POST /v2/authorizations"}}[1m]))',
+    ),
+    (
+        "money in failed payments per minute",
+        f'60 * sum by (payment_method, payment_currency) (rate({_AMOUNT}{{sign="positive",{_ERROR}}}[1m]))',
     ),
 )
 
