@@ -223,7 +223,8 @@ class Oracle:
         )
         calls = both | self._read_dimensions(self.plan.calls_dimensions, place, of_labels)
         duration = both | self._read_dimensions(self.plan.duration_dimensions, place, of_labels)
-        carried = carried_by(place, self.plan, lambda own: self._read_dimensions(own, place, of_labels))
+        name_shown = cut(self._renamed(place, set()).text, self.plan.label_value_length) or "unknown"
+        carried = carried_by(place, name_shown, self.plan, lambda own: self._read_dimensions(own, place, of_labels))
         took = duration_of(place.span, faults)
         if not (is_id(place.span.trace_id, 16) and is_id(place.span.span_id, 8)):
             faults.add("invalid_id")

@@ -50,12 +50,14 @@ def is_selected(place: Place, service: str, name: str, plan: Plan) -> bool:
     )
 
 
-def is_meant(place: Place, where: Where, plan: Plan) -> bool:
+def is_meant(place: Place, where: Where, plan: Plan, shown: str | None = None) -> bool:
+    """`shown`: the span's name as its label shows it, if that is not as it was sent."""
+
     def attribute(key: str, source: Source) -> str:
         return cut(place.text(key, source, set()), plan.label_value_length)
 
     kind, status = (number if 0 <= number <= last else 0 for number, last in _numbers(place))
-    name = cut(decode(place.span.name, set()), plan.label_value_length) or "unknown"
+    name = shown or cut(decode(place.span.name, set()), plan.label_value_length) or "unknown"
     service = attribute("service.name", Source.RESOURCE) or "unknown_service"
     checks = [
         *([kind in where.kinds] if where.kinds else []),

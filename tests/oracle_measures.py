@@ -45,13 +45,13 @@ class Taken(NamedTuple):
 
 
 def carried_by(
-    place: Place, plan: Plan, read: Callable[[tuple[Dimension, ...]], dict[str, str]]
+    place: Place, name: str, plan: Plan, read: Callable[[tuple[Dimension, ...]], dict[str, str]]
 ) -> list[tuple[int, dict[str, str], Any]]:
     """Number, own labels and value for each measure; no value where it does not mean the span, read all the same."""
     found = []
     for number, measure in enumerate(plan.measures):
         own, amount = read(measure.dimensions), amount_of(place.value(measure.attribute, Source.SPAN))
-        found.append((number, own, amount if is_meant(place, measure.where, plan) else None))
+        found.append((number, own, amount if is_meant(place, measure.where, plan, name) else None))
     return found
 
 

@@ -133,16 +133,19 @@ def test_a_series_ends_without_values_and_comes_back_from_0_though_its_calls_go_
     assert [value for name, value in samples(engine, now).items() if "_net" in name] == ["5"]
 
 
-def test_values_are_exact_while_the_tables_forget() -> None:
-    of = plan(AMOUNT, SIGNED, dimensions=(Dimension("zone", ("zone",)),), raw_key_bytes=4096, most_series_of_service=0)
-    of = replace(of, measures=(AMOUNT, replace(SIGNED, name="signed")))
+@pytest.mark.parametrize(("raw_key_bytes", "methods", "names"), [(4096, 500, 6), (1 << 16, 30, 1)])
+def test_values_are_exact_while_keys_or_what_they_know_is_forgotten(
+    raw_key_bytes: int, methods: int, names: int
+) -> None:
+    of = plan(AMOUNT, replace(SIGNED, name="signed"), raw_key_bytes=raw_key_bytes, most_series_of_service=0)
     engine, model = Engine(of), Oracle(of)
     for seed in range(60):
-        body = request(crowd(40, seed, methods=500))
+        body = request(crowd(40, seed, methods, names))
         engine.consume(body, NOW)
         model.consume(body)
         assert engine.stats().raw_key_bytes <= of.raw_key_bytes
     assert_equal(engine, model)
+    assert engine.stats().births > 240  # more than the second has keys
 
 
 def test_label_sets_and_series_are_told_by_measure() -> None:
