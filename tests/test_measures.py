@@ -121,6 +121,38 @@ def test_where_conditions_fail_by_a_bug_the_span_counts_all_the_same(monkeypatch
     assert (engine.stats().policy_errors, engine.stats().aggregated, samples(engine)) == (1, 1, {})
 
 
+#: Spans of one key in forms that lead to it on each way there is.
+FORMS = {
+    "as it is": [paid(1, name="pay", attributes={"n": "5"})],
+    "by the bytes of its normal form": [paid(2, name="pay", attributes={"n": 5})],
+    "by the texts of its normal form": [paid(4, name="pay", attributes={"n": 5.0})],
+    "twice in a request": [paid(8, name="pay", attributes={"n": n}) for n in (5.0, "5", 5)],
+}
+
+
+@pytest.mark.parametrize("first", FORMS)
+def test_a_key_is_measured_on_whichever_way_it_is_known(first: str) -> None:
+    of = plan(AMOUNT, dimensions=(Dimension("n", ("n",)),))
+    engine, model = Engine(of), Oracle(of)
+    for spans in (FORMS[first], *FORMS.values(), *FORMS.values()):
+        engine.consume(request(spans), NOW)
+        model.consume(request(spans))
+        assert_equal(engine, model)
+    assert engine.stats().births == 1
+
+
+def test_a_key_is_measured_that_was_carried_over_from_what_is_forgotten() -> None:
+    of = plan(AMOUNT, raw_key_bytes=1 << 16)
+    engine, model = Engine(of), Oracle(of)
+    for n in range(300):
+        name = "".join("ghijklmnop"[int(digit)] for digit in str(n)) * 80
+        body = request([paid(1, name="kept"), paid(n, name=name)])
+        engine.consume(body, NOW)
+        model.consume(body)
+    assert_equal(engine, model)
+    assert engine.stats().births == 301
+
+
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 
