@@ -39,6 +39,8 @@ def _burns_fast(failing: tuple[str, str]) -> Runbook:
         "the short window of the alert says that it has not ended.",
         (("How fast does the budget go, of which objective?", "sort_desc(slo:current_burn_rate:ratio > 1)"), failing),
         (
+            "If nothing fails, the objective is one of latency: `topk(10, service_span:request_duration_seconds:"
+            "p95_rate5m)` shows whose calls are slow.",
             "Find what changed when the share of bad calls rose: a deployment, a configuration, a dependency. Roll it "
             "back before you understand it.",
             "Follow an exemplar of a slow or failed call to its trace, and see whose span is the first to fail.",
