@@ -30,8 +30,8 @@ _NEWBORN = (
     "metrics.expire_after; for objectives of rare calls set it to two scrape intervals"
 )
 _NEWBORN_VALUES = (
-    "metrics.zero_first: a rate does not see the first values of a series that is new, and the first payment that fails "
-    "makes one; for measures set it to two scrape intervals"
+    "metrics.zero_first: a rate does not see the first values of a series that is new, and the first payment that "
+    "fails makes one; for measures set it to two scrape intervals"
 )
 _LATE_ERRORS = (
     "metrics.errors_zero: without it a rate does not see the first error of a series, so that objectives look better"

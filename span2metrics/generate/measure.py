@@ -93,7 +93,7 @@ _TOLD = Told(
     f"{_MEASURE}: {VALUE} a minute fail in {_SERVICE}.",
     f"{VALUE} of {_MEASURE} a minute are in failed spans of {_SERVICE}{_OWN_LABELS}, over the last 5 minutes. In "
     f"all of {_SERVICE} {number(_of(_FAILED), _BOTH)} of {number(_of(_AMOUNT), _BOTH)} a minute fail; usual are "
-    f"{number(_of(_USUAL), _BOTH)}, told beyond {AMOUNT_FACTOR.number} times that and "
+    f"{number(_of(_USUAL), _BOTH, nothing='not known yet')}, told beyond {AMOUNT_FACTOR.number} times that and "
     f"{AMOUNT_RATIO.share} of the amount.",
 )
 _RUNBOOK = Runbook(

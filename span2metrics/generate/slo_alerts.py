@@ -94,8 +94,8 @@ def exhausted_soon(slo: Slo, families: Families, labels: Labels, links: Links) -
     told = Told(
         f'{slo.name}: its error budget is gone{{{{ if gt $value 0.0 }}}} in {{{{ $value | printf "%.1f" }}}} '
         f"days{{{{ end }}}}",
-        f"{{{{ if gt $value 0.0 }}}}That is when the objective of {promise} is missed, if calls go on to fail as in the "
-        f"last day.{{{{ else }}}}The objective of {promise} is missed, until enough bad days leave the window."
+        f"{{{{ if gt $value 0.0 }}}}That is when the objective of {promise} is missed, if calls go on to fail as in "
+        f"the last day.{{{{ else }}}}The objective of {promise} is missed, until enough bad days leave the window."
         f"{{{{ end }}}} {_left(slo)}",
     )
     made = alert(
