@@ -55,7 +55,13 @@ def _burns_slowly(failing: tuple[str, str]) -> Runbook:
     return Runbook(
         "A small share of calls fails for hours or days, and takes more of the error budget than it may. Nobody need "
         "get up; left alone, the objective is missed.",
-        (("Since when?", "max_over_time(slo:sli_error:ratio_rate6h[3d]) and slo:sli_error:ratio_rate6h > 0"), failing),
+        (
+            (
+                "Since when, and how fast? As a graph of three days:",
+                "slo:sli_error:ratio_rate2h / slo:error_budget:ratio > 1",
+            ),
+            failing,
+        ),
         (
             "See whether it is one kind of call, one instance or one caller: by `span_name` and the dimensions.",
             "Mend it within the days that the budget still lasts (`slo:time_to_exhaustion:days`).",
