@@ -102,6 +102,8 @@ def _absent(families: Families) -> Runbook:
             "rules that `span2metrics generate rules` wrote last.",
             "If it is one, compare its `where` with the labels that the second query shows: a route that was renamed, "
             "a service that sends no spans any more.",
+            "If it is those of latency alone, Prometheus takes native histograms and drops the classic ones: set "
+            "`always_scrape_classic_histograms: true` in its scrape job.",
             "Change the `where`, make the rules again and reload Prometheus; or remove the objective.",
         ),
         "By the labels `alertname` and `slo`, for as long as the service is known to rest.",
