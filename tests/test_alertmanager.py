@@ -43,6 +43,7 @@ FIRING: dict[str, tuple[list[Labels], list[Labels]]] = {
             of("ServiceErrors", service_name="shop"),
             of("ServiceErrors", service_name="gateway"),
             of("ServiceSlow", service_name="gateway"),
+            of("DependencySlow", service_name="gateway", client="web", server="gateway"),
             of("FailedAmount", service_name="shop", measure="eur"),
         ],
     ),
@@ -52,12 +53,13 @@ FIRING: dict[str, tuple[list[Labels], list[Labels]]] = {
     ),
     "slowness by slowness alone": (
         [of("SlownessExplained", service_name="c", cause="d"), of("ServiceErrors", service_name="c")],
-        [of("ServiceSlow", service_name="c")],
+        [of("ServiceSlow", service_name="c"), of("DependencySlow", service_name="c", client="b", server="c")],
     ),
     "no edge to another node": (
         [
             of("DependencyFailing", service_name="f", client="e", server="f"),
             of("DependencySlow", service_name="h", client="e", server="h"),
+            of("SlownessExplained", service_name="e", cause="h"),
         ],
         [
             of("DependencySlow", service_name="f", client="e", server="f"),
