@@ -70,6 +70,12 @@ CASES = (
     ),
     Case(
         "FailedAmount",
+        "ends with the failures, and not after the alerts that mute it",
+        {10: CARD, 12.5: NOBODY},
+        both(amounts((20, 500)), amounts((10, 200), (10, 0), status=FAILED)),
+    ),
+    Case(
+        "FailedAmount",
         "ends with the scrapes",
         {9: CARD, 18: NOBODY},
         both(amounts((10, 500), Gone(10)), amounts((10, 50), Gone(10), status=FAILED)),

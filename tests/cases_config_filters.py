@@ -19,6 +19,11 @@ MISTAKES: dict[str, list[Wrong]] = {
         Wrong(2, "filters.exclude[0]", "expected a mapping (kind, name, status, service, resource.…, span.…)", True)
     ],
     "filter_unknown_key": [Wrong(3, "filters.include[0].servcie", "unknown key; did you mean `service`?", True)],
+    "filter_key_of_a_label": [
+        Wrong(3, "filters.exclude[0].span_kind", "unknown key; did you mean `kind`?", True),
+        Wrong(4, "filters.exclude[1].service_name", "unknown key; did you mean `service`?", True),
+        Wrong(4, "filters.exclude[1].status_code", "unknown key; did you mean `status`?", True),
+    ],
     "filter_attribute_without_place": [
         Wrong(3, "filters.exclude[0].http.route", "unknown key; known: kind, name, status, service, resource.…", True)
     ],

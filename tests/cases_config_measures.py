@@ -29,6 +29,14 @@ MEASURES = {
     "measure_name_of_the_durations": unseen(
         2, f"{FIRST}.name", "`traces_span_metrics_duration_seconds` would be that of another metric too"
     ),
+    "measure_of_no_span": Mistake(
+        [
+            Told(3, f"{FIRST}.where", "filters.include leaves none of its spans; mend one of them"),
+            Told(4, f"{SECOND}.where", "filters.exclude[0] leaves none of its spans; mend one of them"),
+            Told(5, "measures[2].where.span_name", "no span is called so, because it would become `POST /orders/{num"),
+            Told(6, "measures[3].where.name", "no span is called so, because it would become `POST /orders/{number}`"),
+        ]
+    ),
     "measures_share_a_name": Mistake(
         [
             Told(3, f"{SECOND}.name", f"`traces_span_metrics_a_eur` would be that of {FIRST} (line 2) too; choose"),

@@ -14,6 +14,7 @@ import yaml
 from span2metrics.config import Config
 from span2metrics.generate import rule_files
 from span2metrics.generate.runbooks import alerts
+from span2metrics.generate.slo_alerts import BURNS_FAST, BURNS_SLOWLY
 from tests.bench.servers import free_ports
 from tests.processes import PATIENCE
 from tests.programs import program
@@ -42,6 +43,7 @@ FIRING: dict[str, tuple[list[Labels], list[Labels]]] = {
             of("ServiceErrors", service_name="shop"),
             of("ServiceErrors", service_name="gateway"),
             of("ServiceSlow", service_name="gateway"),
+            of("DependencySlow", service_name="gateway", client="web", server="gateway"),
             of("FailedAmount", service_name="shop", measure="eur"),
         ],
     ),
@@ -51,12 +53,13 @@ FIRING: dict[str, tuple[list[Labels], list[Labels]]] = {
     ),
     "slowness by slowness alone": (
         [of("SlownessExplained", service_name="c", cause="d"), of("ServiceErrors", service_name="c")],
-        [of("ServiceSlow", service_name="c")],
+        [of("ServiceSlow", service_name="c"), of("DependencySlow", service_name="c", client="b", server="c")],
     ),
     "no edge to another node": (
         [
             of("DependencyFailing", service_name="f", client="e", server="f"),
             of("DependencySlow", service_name="h", client="e", server="h"),
+            of("SlownessExplained", service_name="e", cause="h"),
         ],
         [
             of("DependencySlow", service_name="f", client="e", server="f"),
@@ -66,6 +69,10 @@ FIRING: dict[str, tuple[list[Labels], list[Labels]]] = {
     "an instance without spans by its absence": (
         [of("Span2metricsDown", instance="i"), of("Span2metricsNoSpans", instance="j")],
         [of("Span2metricsNoSpans", instance="i"), of("ServiceTrafficDrop", service_name="k")],
+    ),
+    "an objective by itself alone": (
+        [of("SLOErrorBudgetBurnsFast", slo="o", window="1h"), of("SLOErrorBudgetBurnsSlowly", slo="p", window="3d")],
+        [of("SLOErrorBudgetBurnsSlowly", slo="o", window="3d")],
     ),
     "a ticket by the page that says the same": (
         [of("Span2metricsCertificateEndsNow", instance="l"), of("Span2metricsCertificateEnds", instance="m")],
@@ -114,7 +121,7 @@ def test_a_cause_mutes_what_it_explains_and_nothing_else(address: str) -> None:
 
 
 def test_what_an_inhibition_names_is_an_alert(address: str) -> None:
-    known = {*alerts(rule_files(Config(), LINKS)), "FailedAmount"}
+    known = {*alerts(rule_files(Config(), LINKS)), "FailedAmount", BURNS_FAST, BURNS_SLOWLY}
     rules = yaml.safe_load(FILE.read_text())["inhibit_rules"]
     matchers = [matcher for rule in rules for key in ("source_matchers", "target_matchers") for matcher in rule[key]]
     named = {name for matcher in matchers for name in matcher.partition("=")[2].strip('~"').split("|")}

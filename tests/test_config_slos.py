@@ -213,6 +213,23 @@ apdex: [{threshold: 25ms, where: {service: b}}]
     ]
 
 
+@pytest.mark.parametrize(
+    ("objective", "told"), [("0.999", "99.9"), ("0.99", "99"), ("0.9", "90"), ("1", ""), ("99.9", ""), ("50", "")]
+)
+def test_an_objective_that_was_meant_as_a_ratio_is_noted(objective: str, told: str, tmp_path: Path) -> None:
+    slo = f"{{name: a, objective: {objective}, where: {{service: b}}, sli: availability}}"
+    found = list(notes(loaded(tmp_path, f"metrics: {{zero_first: 30s}}\nslos: [{slo}]")))
+    assert [note.partition(": ")[0] for note in found] == ["slos[0].objective"] * bool(told)
+    assert all(f" {objective} per cent " in note and note.endswith(f"write {told}") for note in found)
+
+
+def test_measures_alone_are_told_what_a_rate_does_not_see(tmp_path: Path) -> None:
+    measures = "measures: [{name: a, attribute: b}]"
+    (told,) = notes(loaded(tmp_path, measures))
+    assert told.startswith("metrics.zero_first: a rate does not see the first values")
+    assert list(notes(loaded(tmp_path, f"metrics: {{zero_first: 30s}}\n{measures}"))) == []
+
+
 def test_there_is_no_note_where_all_is_well(tmp_path: Path) -> None:
     slo = "slos: [{name: a, objective: 99, where: {service: b}, sli: availability}]"
     assert list(notes(loaded(tmp_path, f"metrics: {{zero_first: 30s}}\n{slo}"))) == []

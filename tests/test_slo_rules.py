@@ -15,10 +15,10 @@ from span2metrics.cli import main
 from span2metrics.config import compile_plan, load
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import MS, Format
-from span2metrics.generate import text
+from span2metrics.generate import NAMES, rule_files, text
 from span2metrics.generate.rule import Alert, Recording
 from tests.payloads import CLIENT, CONSUMER, ERROR, NOW, OK, SERVER, UNSET, Placed, request
-from tests.rule_cases import Case, files_of, linted, outcome, rules_of, written
+from tests.rule_cases import LINKS, Case, files_of, linted, outcome, rules_of, written
 from tests.scrapers import BUILT, DEBIAN
 
 DATA = Path(__file__).parent / "data" / "rules"
@@ -94,6 +94,26 @@ def test_the_command_writes_a_file_a_subject(tmp_path: Path, capsys: pytest.Capt
     whole = yaml.safe_load(capsys.readouterr().out)["groups"]
     parts = [group for path in paths for group in yaml.safe_load(Path(path).read_text())["groups"]]
     assert whole == parts
+
+
+def test_files_of_objectives_that_are_no_more_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["generate", "rules", "-o", str(tmp_path)]
+    assert main([*options, f"--config.file={DATA / 'three.yaml'}"]) == 0
+    (tmp_path / "our own.yml").write_text("groups: []\n")
+    assert capsys.readouterr().err == ""
+    assert main(options) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path / name}: is of another configuration, and Prometheus would load it; remove it"
+        for name in ("slos.yml", "apdex.yml")
+    ]
+    assert main(["generate", "runbooks", "-o", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_every_file_is_one_of_those_that_are_known(tmp_path: Path) -> None:
+    file = tmp_path / "every.yaml"
+    file.write_text(f"{THREE}\nmeasures: [{{name: a, attribute: b}}]\n")
+    assert [made.name for made in rule_files(load(file), LINKS)] == list(NAMES)
 
 
 def test_without_objectives_there_are_no_rules_of_them(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from span2metrics.cli import settings
 from span2metrics.errors import StartupError
-from span2metrics.generate import rule_files, runbooks, text
+from span2metrics.generate import NAMES, rule_files, runbooks, text
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
@@ -23,6 +23,8 @@ def run(options: Namespace) -> int:
         return 0
     try:
         _write(Path(options.output), parts(files))
+        if parts is _RULES[1]:
+            _tell_what_is_left(Path(options.output), files)
     except OSError as error:
         raise StartupError(f"{options.output}: {error.strerror}") from None
     return 0
@@ -34,6 +36,14 @@ def _write(directory: Path, files: dict[str, str]) -> None:
         path = directory / name
         path.write_text(content, encoding="utf-8")
         print(path)
+
+
+def _tell_what_is_left(directory: Path, files: Files) -> None:
+    """What an earlier configuration made and this one does not; to remove files is not for us."""
+    for name in NAMES:
+        path = directory / f"{name}.yml"
+        if name not in {file.name for file in files} and path.exists():
+            print(f"{path}: is of another configuration, and Prometheus would load it; remove it", file=sys.stderr)
 
 
 Files = tuple[RuleFile, ...]

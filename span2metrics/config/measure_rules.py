@@ -9,8 +9,11 @@ from collections.abc import Iterator
 
 from span2metrics import names
 from span2metrics.config import labels
+from span2metrics.config.contradictions import filtered_by
 from span2metrics.config.models import Config, Dimension, Measure, ResourceLabel
+from span2metrics.config.names_shown import becomes
 from span2metrics.config.reading import Reading
+from span2metrics.config.where import ALIAS
 from span2metrics.engine.dialects import views_of
 from span2metrics.engine.kinds import KINDS
 from span2metrics.engine.measures import families_of, label_of
@@ -44,6 +47,23 @@ def measures_fit(config: Config, reading: Reading) -> None:
                 )
         if measure.negative is Negative.ALLOW:
             _sign_is_free(path, measure, config, reading)
+        _means_some_span(f"{path}.where", measure, config, reading)
+
+
+def _means_some_span(path: str, measure: Measure, config: Config, reading: Reading) -> None:
+    """A measure of no span looks like one whose spans have not come yet."""
+    if not reading.sound(path, "filters", "span_names"):
+        return
+    where = measure.where
+    for text in where.name.equal if where.name and not where.name.patterns else ():
+        shown = becomes(text, where.service, config)
+        if shown is not None:
+            key = f"{path}.{ALIAS}" if f"{path}.{ALIAS}" in reading.places else f"{path}.name"
+            told = reading.quote(shown, path)
+            reading.add(key, f"no span is called so, because it would become {told}; write that, or mend span_names")
+            return
+    if filter_path := filtered_by(where, config):
+        reading.add(path, f"{filter_path} leaves none of its spans; mend one of them")
 
 
 def _name_is_free(path: str, measure: Measure, config: Config, reading: Reading) -> None:

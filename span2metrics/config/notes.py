@@ -29,6 +29,10 @@ _NEWBORN = (
     "metrics.zero_first: a rate does not see the first calls of a series that is new, or was gone for "
     "metrics.expire_after; for objectives of rare calls set it to two scrape intervals"
 )
+_NEWBORN_VALUES = (
+    "metrics.zero_first: a rate does not see the first values of a series that is new, and the first payment that "
+    "fails makes one; for measures set it to two scrape intervals"
+)
 _LATE_ERRORS = (
     "metrics.errors_zero: without it a rate does not see the first error of a series, so that objectives look better"
 )
@@ -43,6 +47,8 @@ def notes(config: Config) -> Iterator[str]:
     metrics = config.metrics
     if config.slos or config.apdex:
         yield from _of_objectives(config)
+    elif config.measures and metrics.zero_first is None:
+        yield _NEWBORN_VALUES
     if metrics.histograms is Histograms.BOTH:
         yield _BOTH
     if metrics.histograms is Histograms.NATIVE:
@@ -54,6 +60,12 @@ def notes(config: Config) -> Iterator[str]:
 
 
 def _of_objectives(config: Config) -> Iterator[str]:
+    for i, slo in enumerate(config.slos):
+        if slo.objective < 1:
+            yield (
+                f"slos[{i}].objective: {slo.objective:f} per cent is the share of calls that are to be good, so that "
+                f"nearly all may fail; if it was meant as a ratio, write {(100 * slo.objective).normalize():f}"
+            )
     if added := added_bounds(config):
         shown = ", ".join(map(format_duration, added))
         yield f"metrics.buckets: slos and apdex add {shown} to every series; that makes {len(bounds_of(config))} bounds"

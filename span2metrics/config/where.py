@@ -23,6 +23,8 @@ T = TypeVar("T")
 KEYS = ("kind", "name", "status", "service")
 #: `name` by the name of its label.
 ALIAS = "span_name"
+#: What a page calls the others, which is no key: few guess `kind` from `span_kind`.
+SHOWN_AS = {"span_kind": "kind", "status_code": "status", "service_name": "service"}
 PREFIXES = ("resource.", "span.")
 _KNOWN = f"{', '.join(KEYS)}, resource.…, span.…"
 
@@ -185,7 +187,7 @@ def _kind_of(key: str) -> Kind[Any] | None:
 def _unknown(key: str) -> str:
     if key in PREFIXES:
         return f"names no attribute; write {key}NAME"
-    close = guess(key, [*KEYS, ALIAS])
+    close = guess(SHOWN_AS.get(key, key), [*KEYS, ALIAS])
     return f"unknown key; {close if close.startswith('did') else f'known: {_KNOWN}'}"
 
 

@@ -13,6 +13,11 @@ from span2metrics.generate import alerts, apdex, graph, graph_causes, measure, r
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
+#: What rule files are called, whatever the configuration.
+NAMES = (
+    "thresholds", "red", "usual", "graph", "causes", "alerts", "slos", "apdex", "daemon", "measures",
+)  # fmt: skip
+
 
 def rule_files(config: Config, links: Links) -> tuple[RuleFile, ...]:
     """Every rule file of a configuration, in the order in which they are read; those without a rule are left out."""

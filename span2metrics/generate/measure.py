@@ -17,7 +17,7 @@ from span2metrics.engine.plan import Negative
 from span2metrics.generate import alerting, usual
 from span2metrics.generate.alerting import MEASURES, PAGE, Links, Told
 from span2metrics.generate.families import Families
-from span2metrics.generate.promql import FIVE, FIVE_S, SERVICE, VALUE, label, number, summed_by
+from span2metrics.generate.promql import FIVE, FIVE_S, SERVICE, TWO, VALUE, label, number, summed_by
 from span2metrics.generate.red import ERROR
 from span2metrics.generate.rule import Alert, Group, Recording, RuleFile, Runbook
 from span2metrics.generate.thresholds import AMOUNT_EVENTS, AMOUNT_FACTOR, AMOUNT_RATIO
@@ -32,6 +32,7 @@ _AMOUNT, _FAILED, _EVENTS, _USUAL = (
     f"measure:{name}"
     for name in ("amount:per_minute5m", "amount_failed:per_minute5m", "failed:rate5m", "amount_failed:usual1d")
 )
+_AMOUNT_NOW, _FAILED_NOW = (f"measure:{name}" for name in ("amount:per_minute2m", "amount_failed:per_minute2m"))
 
 
 def rule_file(config: Config, links: Links) -> RuleFile | None:
@@ -53,19 +54,22 @@ def _recordings(measure: Measure, config: Config) -> Iterator[Recording]:
     which = {MEASURE: measures.label_of(measure.name, measure.unit)}
     sign = f'{names.SIGN}!="{names.NEGATIVE}"' if measure.negative is Negative.ALLOW else ""
 
-    def rate(part: str, *matchers: str) -> str:
+    def rate(part: str, *matchers: str, window: str = FIVE) -> str:
         chosen = ",".join(filter(None, (sign, *matchers)))
-        return summed_by(by, f"rate({family}_{part}{f'{{{chosen}}}' if chosen else ''}[{FIVE}])", families.service)
+        return summed_by(by, f"rate({family}_{part}{f'{{{chosen}}}' if chosen else ''}[{window}])", families.service)
 
     yield Recording(_AMOUNT, f"60 * {rate('sum')}", which)
     yield Recording(_FAILED, f"60 * {rate('sum', ERROR)}", which)
     yield Recording(_EVENTS, rate("count", ERROR), which)
+    yield Recording(_AMOUNT_NOW, f"60 * {rate('sum', window=TWO)}", which)
+    yield Recording(_FAILED_NOW, f"60 * {rate('sum', ERROR, window=TWO)}", which)
 
 
 _FAILING = f"""\
 {_FAILED}
 > {AMOUNT_FACTOR.scalar} * ({_USUAL} or 0 * {_FAILED})
 and {_FAILED} > {AMOUNT_RATIO.scalar} * {_AMOUNT}
+and {_FAILED_NOW} > {AMOUNT_RATIO.scalar} * {_AMOUNT_NOW}
 and {_EVENTS} * {FIVE_S} >= {AMOUNT_EVENTS.scalar}"""
 _SERVICE, _MEASURE = label(SERVICE), label(MEASURE)
 
@@ -74,7 +78,8 @@ def _alert(links: Links) -> Alert:
     return alerting.alert(
         FAILED_AMOUNT, _FAILING, "2m", PAGE, _TOLD, _RUNBOOK, links, MEASURES,
         variables=(("service", SERVICE), ("measure", MEASURE)),
-        comment="What is usual is 0 while there is no history: then the share decides alone.",
+        comment="What is usual is 0 while there is no history: then the share decides alone. Over two minutes "
+        "too, so that it ends with the alert that mutes it, and not after that.",
     )  # fmt: skip
 
 
@@ -93,7 +98,7 @@ _TOLD = Told(
     f"{_MEASURE}: {VALUE} a minute fail in {_SERVICE}.",
     f"{VALUE} of {_MEASURE} a minute are in failed spans of {_SERVICE}{_OWN_LABELS}, over the last 5 minutes. In "
     f"all of {_SERVICE} {number(_of(_FAILED), _BOTH)} of {number(_of(_AMOUNT), _BOTH)} a minute fail; usual are "
-    f"{number(_of(_USUAL), _BOTH)}, told beyond {AMOUNT_FACTOR.number} times that and "
+    f"{number(_of(_USUAL), _BOTH, nothing='not known yet')}, told beyond {AMOUNT_FACTOR.number} times that and "
     f"{AMOUNT_RATIO.share} of the amount.",
 )
 _RUNBOOK = Runbook(

@@ -72,10 +72,13 @@ def renamed(expr: str, new: str, old: str) -> str:
 WHOLE, TWO_PLACES = "printf `%.0f`", "printf `%.2f`"
 
 
-def number(query: str, labels: Sequence[str], form: str = TWO_PLACES) -> str:
-    """For an alert's text: what a query answers now, `%q` in it standing for the alert's `labels` in turn."""
+def number(query: str, labels: Sequence[str], form: str = TWO_PLACES, nothing: str = "unknown") -> str:
+    """For an alert's text: what a query answers now, `%q` in it standing for the alert's `labels` in turn.
+
+    `nothing`: what stands there if there is no answer.
+    """
     asked = f"printf `{query}` {' '.join(f'$labels.{label}' for label in labels)}" if labels else f"`{query}`"
-    return f"{{{{ with {asked} | query }}}}{{{{ . | first | value | {form} }}}}{{{{ else }}}}unknown{{{{ end }}}}"
+    return f"{{{{ with {asked} | query }}}}{{{{ . | first | value | {form} }}}}{{{{ else }}}}{nothing}{{{{ end }}}}"
 
 
 VALUE, COUNT = (f"{{{{ $value | {form} }}}}" for form in (TWO_PLACES, WHOLE))

@@ -46,8 +46,8 @@ def _burns(slo: Slo, tier: Tier, families: Families, labels: Labels, links: Link
     told = Told(
         f"{slo.name}: {{{{ $value | humanizePercentage }}}} of the calls in {tier.long} were bad, "
         f"{_allowed(slo)} are allowed",
-        f"In the last {tier.long} and in the last {tier.short} the error budget went at least {_times(share, slo)} "
-        f"times as fast as it may. {_left(slo)}",
+        f"In the last {tier.long} and in the last {tier.short} the error budget went {_how_fast(share, slo)}. "
+        f"{_left(slo)}",
     )
     comment = ""
     if rate(tier, slo) * budget(slo) > share:
@@ -71,8 +71,9 @@ def _allowed(slo: Slo) -> str:
     return f"{number(budget(slo) * 100)} %"
 
 
-def _times(share: Decimal, slo: Slo) -> str:
-    return f"{share / budget(slo):.3g}"
+def _how_fast(share: Decimal, slo: Slo) -> str:
+    times = share / budget(slo)
+    return "faster than it may" if times == 1 else f"at least {times:.3g} times as fast as it may"
 
 
 def _left(slo: Slo) -> str:
@@ -89,10 +90,13 @@ def exhausted_soon(slo: Slo, families: Families, labels: Labels, links: Links) -
             _enough_errors(slo, "1d"),
         )
     )
+    promise = f"{number(slo.objective)} % in {slo.days} days"
     told = Told(
-        f'{slo.name}: its error budget is gone in {{{{ $value | printf "%.1f" }}}} days',
-        f"That is when the objective of {number(slo.objective)} % in {slo.days} days is missed, if calls go on to fail "
-        f"as in the last day. {_left(slo)}",
+        f'{slo.name}: its error budget is gone{{{{ if gt $value 0.0 }}}} in {{{{ $value | printf "%.1f" }}}} '
+        f"days{{{{ end }}}}",
+        f"{{{{ if gt $value 0.0 }}}}That is when the objective of {promise} is missed, if calls go on to fail as in "
+        f"the last day.{{{{ else }}}}The objective of {promise} is missed, until enough bad days leave the window."
+        f"{{{{ end }}}} {_left(slo)}",
     )
     made = alert(
         EXHAUSTED_SOON, expr, PATIENCE, TICKET, told, runbooks(families)[EXHAUSTED_SOON], links, SLOS, variables=_BOARD

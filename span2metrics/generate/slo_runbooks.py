@@ -39,6 +39,8 @@ def _burns_fast(failing: tuple[str, str]) -> Runbook:
         "the short window of the alert says that it has not ended.",
         (("How fast does the budget go, of which objective?", "sort_desc(slo:current_burn_rate:ratio > 1)"), failing),
         (
+            "If nothing fails, the objective is one of latency: `topk(10, service_span:request_duration_seconds:"
+            "p95_rate5m)` shows whose calls are slow.",
             "Find what changed when the share of bad calls rose: a deployment, a configuration, a dependency. Roll it "
             "back before you understand it.",
             "Follow an exemplar of a slow or failed call to its trace, and see whose span is the first to fail.",
@@ -53,7 +55,13 @@ def _burns_slowly(failing: tuple[str, str]) -> Runbook:
     return Runbook(
         "A small share of calls fails for hours or days, and takes more of the error budget than it may. Nobody need "
         "get up; left alone, the objective is missed.",
-        (("Since when?", "max_over_time(slo:sli_error:ratio_rate6h[3d]) and slo:sli_error:ratio_rate6h > 0"), failing),
+        (
+            (
+                "Since when, and how fast? As a graph of three days:",
+                "slo:sli_error:ratio_rate2h / slo:error_budget:ratio > 1",
+            ),
+            failing,
+        ),
         (
             "See whether it is one kind of call, one instance or one caller: by `span_name` and the dimensions.",
             "Mend it within the days that the budget still lasts (`slo:time_to_exhaustion:days`).",
@@ -94,6 +102,8 @@ def _absent(families: Families) -> Runbook:
             "rules that `span2metrics generate rules` wrote last.",
             "If it is one, compare its `where` with the labels that the second query shows: a route that was renamed, "
             "a service that sends no spans any more.",
+            "If it is those of latency alone, Prometheus takes native histograms and drops the classic ones: set "
+            "`always_scrape_classic_histograms: true` in its scrape job.",
             "Change the `where`, make the rules again and reload Prometheus; or remove the objective.",
         ),
         "By the labels `alertname` and `slo`, for as long as the service is known to rest.",
