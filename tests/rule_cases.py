@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,14 @@ def files_of(config: str, folder: Path) -> tuple[RuleFile, ...]:
     file = folder / "config.yaml"
     file.write_text(config)
     return tuple(file for file in rule_files(load(file), LINKS) if file.name in {"slos", "apdex", "thresholds"})
+
+
+def without_alerts(file: RuleFile) -> RuleFile:
+    groups = (
+        replace(group, rules=tuple(rule for rule in group.rules if isinstance(rule, Recording)))
+        for group in file.groups
+    )
+    return replace(file, groups=tuple(groups))
 
 
 def written(files: Iterable[RuleFile], folder: Path) -> list[Path]:

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from span2metrics.config import Config
+from span2metrics.config import load
 from span2metrics.generate import rule_files
 from span2metrics.generate.runbooks import alerts
-from span2metrics.generate.slo_alerts import BURNS_FAST, BURNS_SLOWLY
 from tests.bench.servers import free_ports
 from tests.processes import PATIENCE
 from tests.programs import program
@@ -23,11 +22,16 @@ from tests.test_alerts import LINKS
 
 FILE = Path(__file__).parent.parent / "config" / "prometheus" / "alertmanager.yml"
 REMEDY = "apt-get install prometheus-alertmanager"
+SLOS = "slos: [{name: pay, objective: 99, where: {service: checkout}, sli: availability}]"
 Labels = dict[str, str]
 
 
 def of(alert: str, **labels: str) -> Labels:
     return {"alertname": alert, **labels}
+
+
+def burn(alert: str, service: str, window: str, sli: str = "availability", **labels: str) -> Labels:
+    return of(alert, service_name=service, window=window, sli=sli, **labels)
 
 
 #: What fires, and which of it is muted.
@@ -54,6 +58,18 @@ FIRING: dict[str, tuple[list[Labels], list[Labels]]] = {
     "slowness by slowness alone": (
         [of("SlownessExplained", service_name="c", cause="d"), of("ServiceErrors", service_name="c")],
         [of("ServiceSlow", service_name="c"), of("DependencySlow", service_name="c", client="b", server="c")],
+    ),
+    "the page of an objective by what explains its window": (
+        [
+            burn("BurnExplained", "n", "1h", cause="o"),
+            burn("SLOErrorBudgetBurnsFast", "n", "6h"),
+            burn("SLOErrorBudgetBurnsFast", "n", "1h", sli="latency"),
+            burn("SLOErrorBudgetBurnsFast", "o", "1h"),
+            of("SLOErrorBudgetBurnsFast", window="1h", sli="availability", slo="of several services"),
+            burn("SLOErrorBudgetBurnsSlowly", "n", "1h"),
+            of("SLOErrorBudgetExhaustedSoon", service_name="n", slo="n", sli="availability"),
+        ],
+        [burn("SLOErrorBudgetBurnsFast", "n", "1h"), burn("SLOErrorBudgetBurnsFast", "n", "1h", slo="another")],
     ),
     "no edge to another node": (
         [
@@ -120,8 +136,9 @@ def test_a_cause_mutes_what_it_explains_and_nothing_else(address: str) -> None:
     eventually(lambda: muted(address), lambda seen: seen == expected)
 
 
-def test_what_an_inhibition_names_is_an_alert(address: str) -> None:
-    known = {*alerts(rule_files(Config(), LINKS)), "FailedAmount", BURNS_FAST, BURNS_SLOWLY}
+def test_what_an_inhibition_names_is_an_alert(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(SLOS)
+    known = {*alerts(rule_files(load(tmp_path / "config.yaml"), LINKS)), "FailedAmount"}
     rules = yaml.safe_load(FILE.read_text())["inhibit_rules"]
     matchers = [matcher for rule in rules for key in ("source_matchers", "target_matchers") for matcher in rule[key]]
     named = {name for matcher in matchers for name in matcher.partition("=")[2].strip('~"').split("|")}
@@ -136,6 +153,9 @@ def test_what_an_inhibition_names_is_an_alert(address: str) -> None:
         (("alertname=ServiceSlow", "severity=ticket"), "ticket"),
         (("alertname=ServiceTrafficDrop", "severity=page"), "page"),
         (("alertname=FailureExplained", "severity=none"), "nobody"),
+        (("alertname=BurnExplained", "severity=none"), "nobody"),
+        (("alertname=SLOErrorBudgetBurnsFast", "severity=page"), "page"),
+        (("alertname=SLOErrorBudgetBurnsSlowly", "severity=ticket"), "ticket"),
         (("alertname=Span2metricsDown", "severity=page"), "page"),
         (("alertname=Span2metricsPageSlow", "severity=ticket"), "ticket"),
         (("alertname=SomebodysOwn",), "ticket"),

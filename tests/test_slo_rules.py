@@ -215,6 +215,7 @@ def asking(metrics: str) -> str:
         for name, asked in ASKED.items()
     )
     head = THREE.partition("slos:")[0]
+    head = head.replace("metrics:\n", "metrics:\n  buckets: [100ms, 1s]\n")
     return _with(metrics, f"{head}slos:\n{slos}apdex:\n  - {{threshold: 300ms, where: {{kind: server}}}}\n")
 
 

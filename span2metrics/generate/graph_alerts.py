@@ -20,6 +20,8 @@ from span2metrics.generate.thresholds import CAUSE_SHARE, ERROR_RATIO, LATENCY, 
 
 FAILING, LATE, RETRIES = "DependencyFailing", "DependencySlow", "RetriesMultiply"
 FAILURE_EXPLAINED, SLOWNESS_EXPLAINED = "FailureExplained", "SlownessExplained"
+#: A cause's own.
+_ALERTS = {FAILURE: f"{red_alerts.ERRORS}|{FAILING}", SLOWNESS: f"{red_alerts.LATE}|{LATE}"}
 #: Severity of what is for Alertmanager alone.
 NOBODY = "none"
 
@@ -47,9 +49,9 @@ def alerts(links: Links) -> Iterator[Alert]:
 
 def explanations(links: Links) -> Iterator[Alert]:
     """After the alerts of services and dependencies, of which one must be firing."""
-    for name, trouble, causes, muted in (
-        (FAILURE_EXPLAINED, FAILURE, f"{red_alerts.ERRORS}|{FAILING}", red_alerts.ERRORS),
-        (SLOWNESS_EXPLAINED, SLOWNESS, f"{red_alerts.LATE}|{LATE}", red_alerts.LATE),
+    for name, trouble, muted in (
+        (FAILURE_EXPLAINED, FAILURE, red_alerts.ERRORS),
+        (SLOWNESS_EXPLAINED, SLOWNESS, red_alerts.LATE),
     ):
         told = Told(
             f"{_SERVICE}: its {trouble.name} is that of {_CAUSE}.",
@@ -58,7 +60,7 @@ def explanations(links: Links) -> Iterator[Alert]:
             f"{CAUSE_SHARE.share} of it.",
         )
         yield alerting.alert(
-            name, _explained(trouble, causes), "", NOBODY, told, _explained_runbook(trouble, muted), links, GRAPH,
+            name, explained(trouble), "", NOBODY, told, _explained_runbook(trouble, muted), links, GRAPH,
             variables=(("server", "cause"),), keep_firing="1m",
         )  # fmt: skip
 
@@ -68,9 +70,12 @@ def _named(edges: str) -> str:
     return renamed(edges, "service_name", "server")
 
 
-def _explained(trouble: Trouble, causes: str) -> str:
-    firing = f'ALERTS{{alertname=~"{causes}",alertstate="firing"}}'
-    return f"max by (service_name, cause) ({trouble.cause})\nand on (cause) {renamed(firing, 'cause', 'service_name')}"
+def explained(trouble: Trouble, within: str = "") -> str:
+    """Services and their causes, of which an alert fires; with `within`, those of which both were so in that window."""
+    cause, firing = trouble.cause, f'ALERTS{{alertname=~"{_ALERTS[trouble]}",alertstate="firing"}}'
+    if within:
+        cause, firing = (f"max_over_time({series}[{within}])" for series in (cause, firing))
+    return f"max by (service_name, cause) ({cause})\nand on (cause) {renamed(firing, 'cause', 'service_name')}"
 
 
 _FAILING = Told(

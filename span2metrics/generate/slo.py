@@ -23,7 +23,7 @@ from span2metrics.generate.matchers import Matcher, number, selector
 from span2metrics.generate.rule import Alert, Group, Recording, RuleFile
 from span2metrics.generate.selector import IS_ERROR, IS_NO_ERROR, matchers_of
 from span2metrics.generate.slo_alerts import alerts, exhausted_soon
-from span2metrics.generate.slo_series import ALL, BAD, Labels, bad_ratio, labels_of, of
+from span2metrics.generate.slo_series import ALL, BAD, OBJECTIVE, Labels, bad_ratio, history, labels_of, of
 from span2metrics.generate.slo_windows import LONGER, SHORTEST, budget
 
 #: Evaluated so often: alerts are a minute late at most, and a window of 30 days is 43,200 samples.
@@ -62,7 +62,7 @@ def _told(slo: Slo) -> str:
 
 def _recordings(slo: Slo, config: Config, families: Families, labels: Labels) -> Iterator[Recording]:
     allowed = budget(slo)
-    yield Recording("slo:objective:ratio", f"vector({number(1 - allowed)})", labels)
+    yield Recording(OBJECTIVE, f"vector({number(1 - allowed)})", labels)
     yield Recording("slo:error_budget:ratio", f"vector({number(allowed)})", labels)
     yield Recording("slo:time_period:days", f"vector({slo.days})", labels)
     yield from _events(slo, config, families, labels)
@@ -103,12 +103,10 @@ def _over(slo: Slo, window: str, labels: Labels) -> Recording:
 def _budget_recordings(slo: Slo, labels: Labels) -> Iterator[Recording]:
     window, allowed = f"{slo.days}d", number(budget(slo))
     remaining, last_day = of(_REMAINING, slo), f"{of(bad_ratio('1d'), slo)} / {allowed}"
-    steps = slo.days * 24 * 12
     yield _over(slo, window, labels)
     yield Recording(
         _REMAINING,
-        f"1\n-\n{of(bad_ratio(window), slo)} / {allowed}\n*\n"
-        f"clamp_max(count_over_time({of('slo:objective:ratio', slo)}[{window}:5m]) / {steps}, 1)",
+        f"1\n-\n{of(bad_ratio(window), slo)} / {allowed}\n*\n{history(slo, window, 24 * slo.days)}",
         labels,
         "Below 0 it is overdrawn.  Of a window that is not full yet only so much counts as there is: a bad first hour\n"
         "is no bad month.",

@@ -15,13 +15,17 @@ from span2metrics.generate.families import Families
 from span2metrics.generate.matchers import number
 from span2metrics.generate.rule import Alert
 from span2metrics.generate.slo_runbooks import runbooks
-from span2metrics.generate.slo_series import ALL, BAD, Labels, bad_ratio, of
-from span2metrics.generate.slo_windows import TIERS, Tier, bad_share, budget, rate
+from span2metrics.generate.slo_series import ALL, BAD, Labels, bad_ratio, history, of
+from span2metrics.generate.slo_windows import HOURS, TIERS, Tier, bad_share, budget, rate
 from span2metrics.generate.thresholds import SLO_ERRORS, SLO_FORECAST
 
 BURNS_FAST, BURNS_SLOWLY = "SLOErrorBudgetBurnsFast", "SLOErrorBudgetBurnsSlowly"
 EXHAUSTED_SOON, ABSENT = "SLOErrorBudgetExhaustedSoon", "SLODataAbsent"
 _BURNS = {PAGE: BURNS_FAST, TICKET: BURNS_SLOWLY}
+#: A page waits until it is known whether a dependency explains it.  That takes the two minutes of `ServiceErrors`, and
+#: up to three rounds of rules of 15 s before it; this group may see the same samples first.  Where few calls fail, a
+#: budget of a hundredth of a per cent burns minutes before 5 % do: that page is sent before anything can explain it.
+_LASTING = {PAGE: "3m", TICKET: ""}
 #: Nights without a call are no fault, whole days without any are.
 SILENCE = "1d"
 #: Of a Prometheus that is new, and of a forecast that one bad minute moved.
@@ -36,29 +40,43 @@ def alerts(slo: Slo, families: Families, labels: Labels, links: Links) -> Iterat
 
 def _burns(slo: Slo, tier: Tier, families: Families, labels: Labels, links: Links) -> Alert:
     share, name = bad_share(tier, slo), _BURNS[tier.severity]
-    expr = "\nand\n".join(
-        (
-            f"{of(bad_ratio(tier.long), slo)} > {number(share)}",
-            f"{of(bad_ratio(tier.short), slo)} > {number(share)}",
-            _enough_errors(slo, tier.long),
-        )
-    )
+    expr = "\nand\n".join(_conditions(slo, tier, number(share)))
     told = Told(
         f"{slo.name}: {{{{ $value | humanizePercentage }}}} of the calls in {tier.long} were bad, "
         f"{_allowed(slo)} are allowed",
         f"In the last {tier.long} and in the last {tier.short} the error budget went {_how_fast(share, slo)}. "
         f"{_left(slo)}",
     )
-    comment = ""
-    if rate(tier, slo) * budget(slo) > share:
-        comment = f"{number(rate(tier, slo))} times the budget would be more than all calls, or nearly."
     made = alert(
-        name, expr, "", tier.severity, told, runbooks(families)[name], links, SLOS, variables=_BOARD, comment=comment
-    )
+        name, expr, _LASTING[tier.severity], tier.severity, told, runbooks(families)[name], links, SLOS,
+        variables=_BOARD, comment=_comment(slo, tier),
+    )  # fmt: skip
     return _labelled(made, {**labels, "window": tier.long})
 
 
 _BOARD = (("slo", "slo"),)
+
+
+def _conditions(slo: Slo, tier: Tier, share: str) -> Iterator[str]:
+    """The first one's value is what is told.
+
+    The share of bad calls is one of the calls that there were: of a Prometheus, or an objective, that is twenty minutes
+    old an outage of ten would be a third of three days.  In the hour it may be: a new service is told of at once.
+    """
+    yield f"{of(bad_ratio(tier.long), slo)} > {share}"
+    yield f"{of(bad_ratio(tier.short), slo)} > {share}"
+    if tier.long in HOURS:
+        yield f"{of(bad_ratio(tier.long), slo)} * {history(slo, tier.long, HOURS[tier.long])} > {share}"
+    yield _enough_errors(slo, tier.long)
+
+
+def _comment(slo: Slo, tier: Tier) -> str:
+    lines = []
+    if rate(tier, slo) * budget(slo) > bad_share(tier, slo):
+        lines.append(f"{number(rate(tier, slo))} times the budget would be more than all calls, or nearly.")
+    if tier.long in HOURS:
+        lines.append(f"Of {tier.long} that are not full yet only so much counts as there is: a young history is short.")
+    return "\n".join(lines)
 
 
 def _enough_errors(slo: Slo, window: str) -> str:

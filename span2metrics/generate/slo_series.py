@@ -9,6 +9,8 @@ from span2metrics.config.slos import Slo
 from span2metrics.generate.matchers import Matcher, selector
 
 Labels = Mapping[str, str]
+#: Recorded as long as the rules are there, whether somebody calls or not.
+OBJECTIVE = "slo:objective:ratio"
 #: Events a second, all and bad ones.
 ALL, BAD = "slo:sli_event:rate5m", "slo:sli_error:rate5m"
 
@@ -21,6 +23,15 @@ def bad_ratio(window: str) -> str:
 def of(series: str, slo: Slo) -> str:
     """The series of this objective."""
     return selector(series, (Matcher("slo", "=", slo.name),))
+
+
+def history(slo: Slo, window: str, hours: int) -> str:
+    """How much of a window there is data of, 0 to 1, to five minutes.
+
+    A share of bad events times this is that of the whole window, what is missing being good.  A full window has a step
+    more where both its ends count, as before Prometheus 3: it is 1 then, too.
+    """
+    return f"clamp_max(count_over_time({of(OBJECTIVE, slo)}[{window}:5m]) / {hours * 12}, 1)"
 
 
 def labels_of(slo: Slo) -> Labels:

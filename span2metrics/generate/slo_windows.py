@@ -19,6 +19,8 @@ MONTH = 30
 #: Windows in which the share of bad events is recorded besides the shortest one and the objective's own.
 SHORTEST = "5m"
 LONGER = ("30m", "1h", "2h", "6h", "1d", "3d")
+#: Hours of the windows of which a few minutes of history must not pass for the whole.
+HOURS = {"6h": 6, "1d": 24, "3d": 72}
 
 
 class Tier(NamedTuple):
