@@ -160,3 +160,17 @@ def test_label_sets_and_series_are_told_by_measure() -> None:
         ("refunded_eur", b'payment_method="cash",', 1),
     ]
     assert engine.stats().label_sets == 5
+
+
+def test_a_service_leaves_with_its_last_series_though_it_is_a_measures() -> None:
+    """Its place is another's then; not only once its calls could have ended anew."""
+    of = plan(AMOUNT, most_services=1, expire_after_ns=SHORT)
+    engine, model = Engine(of), Oracle(of)
+    for now, spans in ((NOW, [paid(1, service="a")]), (later(11), []), (later(11.5), [paid(2, service="b")])):
+        engine.consume(request(spans), now)
+        model.consume(request(spans), now)
+        engine.expire(now)
+        model.expire(now)
+        assert_equal(engine, model, now)
+        assert engine.stats().services == len(model.limits.services) == bool(spans)
+    assert engine.stats().overflowed == {}

@@ -257,15 +257,18 @@ cdef class Measures:
     cdef bint expire(self) except -1:
         """Ends what no value has come for; a part of the work.  Is there more?"""
         cdef Measure measure
-        cdef uint32_t i, count
+        cdef uint32_t i, count, ended = 0
         cdef bint more = False
         for measure in self.every:
             count = measure.expiry.step(self.births.now)
             for i in range(count):
                 self.births.discount(measure.values.at(measure.expiry.found[i]))
                 measure.remove(measure.expiry.found[i])
-            self.births.expired += count
+            ended += count
             more |= measure.expiry.under_way
+        self.births.expired += ended
+        if ended:
+            self.births.dismiss()           # those whose last series it was: their calls ended before
         return more
 
     # --- told ---------------------------------------------------------------------------------------------------------
