@@ -10,6 +10,7 @@ import pytest
 
 from span2metrics.engine.core import Engine
 from span2metrics.engine.plan import Dimension, Measure, Source
+from span2metrics.engine.policy import Policy
 from span2metrics.engine.where import Texts, Where
 from tests.cases_measures import AMOUNT, OF_METHOD, PAY, RICH, SIGNED, paid, plan
 from tests.oracle import Oracle
@@ -160,3 +161,30 @@ def test_label_sets_and_series_are_told_by_measure() -> None:
         ("refunded_eur", b'payment_method="cash",', 1),
     ]
     assert engine.stats().label_sets == 5
+
+
+def test_a_service_leaves_with_its_last_series_though_it_is_a_measures() -> None:
+    """Its place is another's then; not only once its calls could have ended anew."""
+    of = plan(AMOUNT, most_services=1, expire_after_ns=SHORT)
+    engine, model = Engine(of), Oracle(of)
+    for now, spans in ((NOW, [paid(1, service="a")]), (later(11), []), (later(11.5), [paid(2, service="b")])):
+        engine.consume(request(spans), now)
+        model.consume(request(spans), now)
+        engine.expire(now)
+        model.expire(now)
+        assert_equal(engine, model, now)
+        assert engine.stats().services == len(model.limits.services) == bool(spans)
+    assert engine.stats().overflowed == {}
+
+
+def test_a_value_whose_series_cannot_be_named_by_a_bug_costs_no_other_and_no_span(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An error would have the request sent again, and its spans counted twice."""
+    of = plan(AMOUNT, most_series=2)
+    monkeypatch.setattr(Policy, "overflow_of", lambda *labels, **bare: 1 / 0)
+    engine = fed(of, request([paid(1), paid(2, method="cash"), paid(4)]))
+    assert (engine.stats().aggregated, engine.stats().policy_errors) == (3, 1)
+    assert [value for name, value in samples(engine).items() if "_sum" in name] == ["5"]
+    engine.consume(request([paid(8)]), NOW)
+    assert engine.stats().births == 2

@@ -44,11 +44,12 @@ cdef class Assignments:
 
     cdef int forget(self) except -1:
         """Lets the oldest go if they are too many; the keys that know them are strangers then."""
+        cdef uint32_t oldest
         while self.size > self.most:
-            number, texts = self.texts.popitem(last=False)
+            oldest, texts = self.texts.popitem(last=False)
             del self.numbers[texts]
             self.size -= size_of(texts)
-            self.first = number + 1
+            self.first = oldest + 1         # of 32 bits, as it is of numbers
         return 0
 
 

@@ -301,8 +301,12 @@ cdef class Births:
         self.end(self.calls_expiry)
         self.end(self.durations_expiry)
         if self.calls_expiry.due != due and not self.calls_expiry.under_way:
-            self.services.dismiss(<uint32_t>self.now, self.calls_expiry.after)
+            self.dismiss()
         return self.calls_expiry.under_way or self.durations_expiry.under_way
+
+    cdef int dismiss(self) except -1:
+        """Services that have no series and send nothing leave."""
+        return self.services.dismiss(<uint32_t>self.now, self.calls_expiry.after)
 
     cdef int end(self, Expiry expiry) except -1:
         cdef uint32_t i, count = expiry.step(self.now)

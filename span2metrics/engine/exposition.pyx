@@ -65,6 +65,7 @@ cdef class View:
         self.sum = self.piece(f"{name}_sum")
         self.count = self.piece(f"{name}_count")
         self.created = self.piece(f"{name}_created")
+        self.ending = self.piece("")        # of no bytes, but somewhere: nothing may be copied from NULL
         if view.service != names.SERVICE_NAME:
             self.service = self.piece(view.service)
             self.renamed = len(names.SERVICE_NAME)
@@ -131,7 +132,7 @@ cdef class Page:
         self.created = plan.created
         self.zero_first = plan.zero_first_ns
         self.tables = self.views = self.utf8_views = ()
-        self.texts = [text.encode() for text in statuses]
+        self.texts = [text.encode() for text in (*statuses, "")]
         for i, text in enumerate(self.texts):
             self.statuses[i] = piece_of(text)
 

@@ -134,24 +134,28 @@ cdef class Measures:
     # --- values -------------------------------------------------------------------------------------------------------
 
     cdef int take(self, Walk walk) except -1:
-        """Counts the values of a block's spans, which are counted themselves."""
+        """Counts the values of a block's spans, which are counted themselves: what fails by a bug costs a value alone."""
         cdef Amount* amount = walk.amounts.amounts
         cdef Amount* end = amount + walk.amounts.count
-        cdef Row* row
-        cdef Miss miss
         cdef Told told = Told(NO_ROW, NO_ROW, NO_ROW)
         if not self.every:
             return 0
         self.at()
         while amount != end:
-            row = walk.rows + amount.row
-            if row.entry is not NULL:
-                self.measure(walk, amount, &row.entry.target, walk.keys.assignment(row.entry), &told)
-            else:
-                miss = walk.misses[row.miss]
-                self.measure(walk, amount, &miss.target, miss.assignment, &told)
+            try:
+                self.take_one(walk, amount, &told)
+            except Exception:
+                self.births.policy_errors += 1
             amount += 1
         return self.assignments.forget()
+
+    cdef int take_one(self, Walk walk, Amount* amount, Told* told) except -1:
+        cdef Row* row = walk.rows + amount.row
+        cdef Miss miss
+        if row.entry is not NULL:
+            return self.measure(walk, amount, &row.entry.target, walk.keys.assignment(row.entry), told)
+        miss = walk.misses[row.miss]
+        return self.measure(walk, amount, &miss.target, miss.assignment, told)
 
     cdef int measure(self, Walk walk, Amount* amount, Target* target, uint32_t assignment, Told* told) except -1:
         """By each measure that asks for the attribute and means the span; a fault is told once of a span."""
@@ -257,15 +261,18 @@ cdef class Measures:
     cdef bint expire(self) except -1:
         """Ends what no value has come for; a part of the work.  Is there more?"""
         cdef Measure measure
-        cdef uint32_t i, count
+        cdef uint32_t i, count, ended = 0
         cdef bint more = False
         for measure in self.every:
             count = measure.expiry.step(self.births.now)
             for i in range(count):
                 self.births.discount(measure.values.at(measure.expiry.found[i]))
                 measure.remove(measure.expiry.found[i])
-            self.births.expired += count
+            ended += count
             more |= measure.expiry.under_way
+        self.births.expired += ended
+        if ended:
+            self.births.dismiss()           # those whose last series it was: their calls ended before
         return more
 
     # --- told ---------------------------------------------------------------------------------------------------------
