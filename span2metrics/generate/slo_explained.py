@@ -2,8 +2,8 @@
 
 `BurnExplained` wakes nobody.  It mutes the page of an objective as `FailureExplained` mutes `ServiceErrors`, but the
 page lasts until its short window is good, long after the cause is; so does this.  Tickets are not muted: they are about
-what is left of the budget, whoever took it.  Nor is a page that a slow dependency causes, which has but a ticket itself:
-then nobody would be woken.
+what is left of the budget, whoever took it.  Nor is a page that a slow dependency causes, which has but a ticket: then
+nobody would be woken.
 """
 
 from __future__ import annotations
