@@ -66,7 +66,7 @@ FIRING: dict[str, tuple[list[Labels], list[Labels]]] = {
             burn("SLOErrorBudgetBurnsFast", "n", "1h", sli="latency"),
             burn("SLOErrorBudgetBurnsFast", "o", "1h"),
             of("SLOErrorBudgetBurnsFast", window="1h", sli="availability", slo="of several services"),
-            burn("SLOErrorBudgetBurnsSlowly", "n", "1h"),
+            burn("SLOErrorBudgetBurnsSlowly", "n", "1h", slo="of tickets alone"),
             of("SLOErrorBudgetExhaustedSoon", service_name="n", slo="n", sli="availability"),
         ],
         [burn("SLOErrorBudgetBurnsFast", "n", "1h"), burn("SLOErrorBudgetBurnsFast", "n", "1h", slo="another")],
