@@ -176,6 +176,13 @@ EXPLAINED = (
         {1: NOBODY, 10: explained("gateway", "shop")},
         CHAIN,
     ),
+    Case(
+        "BurnExplained",
+        "of a chain of callers, for both windows of pages",
+        {1: NOBODY, 10: tuple(one | {"window": w} for one in explained("gateway", "shop") for w in ("1h", "6h"))},
+        CHAIN,
+    ),
+    Case("BurnExplained", "not without data", {10: NOBODY}, nothing),
     Case("DependencyFailing", "names the end of the chain", {10: NETWORK}, CHAIN),
     Case(
         "ServiceErrors",

@@ -30,8 +30,8 @@ def of(alert: str, **labels: str) -> Labels:
     return {"alertname": alert, **labels}
 
 
-def burn(alert: str, service: str, window: str, sli: str = "availability", **labels: str) -> Labels:
-    return of(alert, service_name=service, window=window, sli=sli, **labels)
+def burn(alert: str, service: str, window: str, **labels: str) -> Labels:
+    return of(alert, service_name=service, window=window, **labels)
 
 
 #: What fires, and which of it is muted.
@@ -63,11 +63,10 @@ FIRING: dict[str, tuple[list[Labels], list[Labels]]] = {
         [
             burn("BurnExplained", "n", "1h", cause="o"),
             burn("SLOErrorBudgetBurnsFast", "n", "6h"),
-            burn("SLOErrorBudgetBurnsFast", "n", "1h", sli="latency"),
             burn("SLOErrorBudgetBurnsFast", "o", "1h"),
-            of("SLOErrorBudgetBurnsFast", window="1h", sli="availability", slo="of several services"),
+            of("SLOErrorBudgetBurnsFast", window="1h", slo="of several services"),
             burn("SLOErrorBudgetBurnsSlowly", "n", "1h", slo="of tickets alone"),
-            of("SLOErrorBudgetExhaustedSoon", service_name="n", slo="n", sli="availability"),
+            of("SLOErrorBudgetExhaustedSoon", service_name="n", slo="n"),
         ],
         [burn("SLOErrorBudgetBurnsFast", "n", "1h"), burn("SLOErrorBudgetBurnsFast", "n", "1h", slo="another")],
     ),

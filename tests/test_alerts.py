@@ -71,7 +71,7 @@ def questions(case: Case, alert: Alert) -> list[Question]:
         Question(
             f"{round(minute * 60)}s",
             labelled("ALERTS", {"alertname": alert.alert, "alertstate": "firing"}),
-            {labelled("ALERTS", about | apart): 1 for about in firing},
+            {labelled("ALERTS", apart | about): 1 for about in firing},
         )
         for minute, firing in case.fires.items()
     ]

@@ -130,7 +130,7 @@ def name(rule: Recording | Alert) -> str:
 
 def test_names_are_unique(files: tuple[RuleFile, ...]) -> None:
     groups = Counter(group.name for file in files for group in file.groups)
-    alerts = Counter(rule.alert for rule in rules(files) if isinstance(rule, Alert))
+    alerts = Counter((rule.alert, *sorted(rule.labels.items())) for rule in rules(files) if isinstance(rule, Alert))
     series = Counter(
         (rule.record, *sorted(rule.labels.items())) for rule in rules(files) if isinstance(rule, Recording)
     )
@@ -140,7 +140,7 @@ def test_names_are_unique(files: tuple[RuleFile, ...]) -> None:
 def test_every_alert_tells_whom_what_where_and_what_to_do(files: tuple[RuleFile, ...]) -> None:
     document, shown = runbooks.markdown(files), runbooks.alerts(files)
     for alert in shown.values():
-        assert set(alert.labels) == {"severity"} and alert.labels["severity"] in SEVERITIES
+        assert {"severity"} <= set(alert.labels) <= {"severity", "window"} and alert.labels["severity"] in SEVERITIES
         assert {"summary", "description", "runbook_url", "dashboard_url"} == set(alert.annotations)
         assert alert.annotations["summary"].endswith(".") and len(alert.annotations["summary"]) < 160
         assert alert.annotations["description"] != alert.annotations["summary"]

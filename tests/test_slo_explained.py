@@ -10,8 +10,7 @@ import pytest
 
 from span2metrics.config import load
 from span2metrics.generate import rule_files
-from span2metrics.generate.rule import RuleFile
-from span2metrics.generate.runbooks import alerts
+from span2metrics.generate.rule import Alert, RuleFile
 from span2metrics.generate.slo import SELDOM
 from tests.cases_alerts import PAGES, Of, edge
 from tests.cases_alerts_graph import CHAIN, SLOW_CHAIN, VIRTUAL, calls, service
@@ -23,14 +22,13 @@ from tests.test_alerts import LINKS, written
 SHOP = "{name: pay, objective: 99.9, where: {service: shop}, sli: availability}"
 STRICT = "{name: strict, objective: 99.99, where: {service: shop}, sli: availability}"
 QUICK = "{name: quick, objective: 99.9, where: {service: shop}, sli: {latency: 800ms}}"
-SEVERAL = '{name: several, objective: 99, where: {service: {regex: "sh.*"}}, sli: availability}'
 FILES = {"thresholds", "red", "graph", "causes", "alerts", "slos"}
 BURNS, EXPLAINED = (
     f'ALERTS{{alertname="{alert}",alertstate="firing"}}' for alert in ("SLOErrorBudgetBurnsFast", "BurnExplained")
 )
-#: What an alert is about: service, kind of objective, window.
-ABOUT = ("service_name", "sli", "window")
-About = tuple[str, str, str]
+#: What an alert is about: service, window.
+ABOUT = ("service_name", "window")
+About = tuple[str, str]
 Test = tuple[list[Series], list[Question]]
 
 
@@ -64,11 +62,9 @@ def fire(minute: int, alert: str, *told: About) -> Question:
     return Question(f"{minute}m", f"max by ({', '.join(ABOUT)}) ({alert})", dict.fromkeys(labels, 1.0))
 
 
-def about(services: Iterable[str], kinds: Iterable[str], windows: Iterable[str] = ("1h", "6h")) -> list[About]:
-    return [(name, kind, window) for name in services for kind in kinds for window in windows]
+def about(services: Iterable[str], windows: Iterable[str] = ("1h", "6h")) -> list[About]:
+    return [(name, window) for name in services for window in windows]
 
-
-BOTH_KINDS = ("availability", "latency")
 
 # --- from spans to pages ----------------------------------------------------------------------------------------------
 
@@ -109,21 +105,21 @@ def test_at_no_time_is_a_page_unexplained_that_a_dependency_causes(
 
 
 COURSES: Mapping[str, tuple[Of, list[Question]]] = {
-    "a chain of callers": (CHAIN, [fire(1, EXPLAINED), fire(10, EXPLAINED, *about(("shop", "gateway"), BOTH_KINDS))]),
+    "a chain of callers": (CHAIN, [fire(1, EXPLAINED), fire(10, EXPLAINED, *about(("shop", "gateway")))]),
     "slowness is no failure": (
         SLOW_CHAIN,
         [
             fire(10, EXPLAINED),  # its alert is a ticket: somebody must be woken
-            fire(10, BURNS, ("shop", "latency", "1h")),
+            fire(10, BURNS, ("shop", "1h")),
         ],
     ),
     "not who fails by himself": (
         both(service("shop", 9, 1), calls(0)),
-        [fire(10, BURNS, ("shop", "availability", "1h")), fire(10, EXPLAINED)],
+        [fire(10, BURNS, ("shop", "1h")), fire(10, EXPLAINED)],
     ),
     "nor who is slow by himself": (
         both(service("shop", 10, slow=2), calls(0)),
-        [fire(10, BURNS, ("shop", "latency", "1h")), fire(10, EXPLAINED)],
+        [fire(10, BURNS, ("shop", "1h")), fire(10, EXPLAINED)],
     ),
     "nor whose dependency has a small part in it": (
         both(service("shop", 7, 3), calls(1)),
@@ -156,7 +152,7 @@ def alert(name: str, state: str = "firing", service_name: str = "network") -> Se
     return Series(labelled("ALERTS", labels), gauge(Gone(2), (8, 1), Gone(50)))
 
 
-SHOPS = about(("shop",), BOTH_KINDS)
+SHOPS = about(("shop",))
 CAUSES: Mapping[str, Test] = {
     # Five minutes and 35, and two for which it goes on.
     "from the cause's alert until the windows forget both": (
@@ -165,8 +161,8 @@ CAUSES: Mapping[str, Test] = {
             fire(1, EXPLAINED),
             fire(3, EXPLAINED, *SHOPS),
             fire(16, EXPLAINED, *SHOPS),
-            fire(18, EXPLAINED, *about(("shop",), BOTH_KINDS, ("6h",))),
-            fire(46, EXPLAINED, *about(("shop",), BOTH_KINDS, ("6h",))),
+            fire(18, EXPLAINED, *about(("shop",), ("6h",))),
+            fire(46, EXPLAINED, *about(("shop",), ("6h",))),
             fire(48, EXPLAINED),
         ],
     ),
@@ -195,28 +191,10 @@ def test_an_explanation_holds_as_long_as_what_it_explains_and_only_with_the_caus
 # --- which there are --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("slos", "settings", "kinds"),
-    [
-        ((SHOP, STRICT), "", ["availability", "availability"]),
-        ((SHOP, QUICK), "", ["availability", "availability", "latency", "latency"]),
-        ((), "", []),
-        ((SEVERAL,), "", []),
-        ((SHOP,), "service_graph: {enabled: false}", []),
-        ((SHOP,), "metrics: {exclude: [span_name]}", ["availability", "availability"]),
-    ],
-)
-def test_there_are_explanations_where_there_is_what_they_need(
-    slos: tuple[str, ...], settings: str, kinds: list[str], tmp_path: Path
-) -> None:
-    found = [
-        rule
-        for file in made(tmp_path, slos, settings)
-        for group in file.groups
-        for rule in group.rules
-        if rule.labels.get("severity") == "none" and "sli" in rule.labels
-    ]
-    assert [rule.labels["sli"] for rule in found] == kinds
-    assert [rule.labels["window"] for rule in found] == ["1h", "6h"] * (len(kinds) // 2)
-    named = "BurnExplained" in alerts(made(tmp_path, slos, settings))
-    assert named == bool(kinds)
+@pytest.mark.parametrize(("settings", "windows"), [("", ["1h", "6h"]), ("service_graph: {enabled: false}", [])])
+def test_there_are_explanations_where_there_is_a_graph(settings: str, windows: list[str], tmp_path: Path) -> None:
+    """With objectives or without, so that these may be in a file of their own."""
+    for slos in ((SHOP,), ()):
+        rules = [rule for file in made(tmp_path, slos, settings) for group in file.groups for rule in group.rules]
+        found = [rule.labels["window"] for rule in rules if isinstance(rule, Alert) and rule.alert == "BurnExplained"]
+        assert found == windows

@@ -41,7 +41,7 @@ def _services(config: Config, links: Links) -> Iterator[RuleFile]:
     if services and edges:
         yield graph_causes.rule_file()
     if services:
-        yield alerts.of_services(links, config.slos, graph=edges is not None)
+        yield alerts.of_services(links, graph=edges is not None)
 
 
 def _promises(config: Config, links: Links) -> Iterator[RuleFile]:

@@ -6,9 +6,6 @@ known in the round in which it fires.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from span2metrics.config.slos import Slo
 from span2metrics.generate import daemon, daemon_intake, daemon_upkeep, graph_alerts, red_alerts, slo_explained
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import Group, RuleFile
@@ -21,11 +18,11 @@ Alerts on span2metrics itself. The scrape job has to be called span2metrics.
 Those on certificates and Kafka wait for metrics of a later version, and cannot fire before."""
 
 
-def of_services(links: Links, slos: Sequence[Slo], *, graph: bool) -> RuleFile:
+def of_services(links: Links, *, graph: bool) -> RuleFile:
     """For configurations for which there is `red`; `graph`: there is a service graph."""
     dependencies = tuple(graph_alerts.alerts(links)) if graph else ()
     explanations = tuple(graph_alerts.explanations(links)) if graph else ()
-    of_objectives = tuple(slo_explained.explanations(slos, links)) if graph else ()
+    of_objectives = tuple(slo_explained.explanations(links)) if graph else ()
     rules = (*dependencies, *red_alerts.alerts(links), *explanations, *of_objectives)
     return RuleFile("alerts", (Group("span2metrics alerts", rules),), _SERVICES)
 

@@ -8,18 +8,16 @@ nobody would be woken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from span2metrics import names
-from span2metrics.config.slos import Slo
 from span2metrics.generate.alerting import GRAPH, PAGE, Links, Told, alert
 from span2metrics.generate.graph_alerts import NOBODY, explained
 from span2metrics.generate.graph_causes import FAILURE
 from span2metrics.generate.promql import label
 from span2metrics.generate.rule import Alert, Runbook
 from span2metrics.generate.slo_alerts import BURNS_FAST
-from span2metrics.generate.slo_series import labels_of
 from span2metrics.generate.slo_windows import TIERS, Tier
 
 BURN_EXPLAINED = "BurnExplained"
@@ -29,26 +27,24 @@ _SEEN = {"5m": "5m", "30m": "35m"}
 _KEEP_FIRING = "2m"
 
 
-def explanations(slos: Sequence[Slo], links: Links) -> Iterator[Alert]:
-    """After all others, of which one must have fired; for kinds of objectives that some service has."""
-    kinds = {slo.sli.kind for slo in slos if names.SERVICE_NAME in labels_of(slo)}
-    pages = [tier for tier in TIERS if tier.severity == PAGE]
-    yield from (_explanation(kind, tier, links) for kind in sorted(kinds) for tier in pages)
+def explanations(links: Links) -> Iterator[Alert]:
+    """After all others, of which one must have fired; for objectives that name one service, whatever they are."""
+    return (_explanation(tier, links) for tier in TIERS if tier.severity == PAGE)
 
 
-def _explanation(kind: str, tier: Tier, links: Links) -> Alert:
+def _explanation(tier: Tier, links: Links) -> Alert:
     service, cause = label(names.SERVICE_NAME), label("cause")
     told = Told(
         f"{service}: what its objectives lose is lost to {cause}.",
         f"Within {_SEEN[tier.short]} {service} was beyond a threshold because of {cause}, whose own alert fired: "
-        f"{BURNS_FAST} of its {kind} and the window {tier.long} is muted for {service}.",
+        f"{BURNS_FAST} of the window {tier.long} is muted for {service}.",
     )
     expr = explained(FAILURE, _SEEN[tier.short])
     made = alert(
         BURN_EXPLAINED, expr, "", NOBODY, told, _RUNBOOK, links, GRAPH,
         variables=(("server", "cause"),), keep_firing=_KEEP_FIRING,
     )  # fmt: skip
-    return replace(made, labels={**made.labels, "sli": kind, "window": tier.long})
+    return replace(made, labels={**made.labels, "window": tier.long})
 
 
 _RUNBOOK = Runbook(
@@ -56,7 +52,7 @@ _RUNBOOK = Runbook(
     f"Nobody is told of this one: it mutes {BURNS_FAST} of that service in Alertmanager, until the windows have "
     "forgotten the outage. Tickets about the budget are sent all the same.",
     (
-        ("How fast does the budget go, of which objective?", "sort_desc(slo:current_burn_rate:ratio > 1)"),
+        ("Does it fail by now?", "sort_desc(service:requests_failed:ratio_rate5m > 0)"),
         ("Which chains of calls lead to which cause?", FAILURE.cause),
     ),
     (
