@@ -7,11 +7,15 @@ in its list whatever its configuration says, so a relay asks for that.  3.16 ask
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.programs import built, program, there
+from tests.prometheus import Prometheus, launched
+from tests.relay import Relay, relay
 
 DEBIAN = "2.42"
 BUILT = "3.16"
@@ -71,6 +75,25 @@ SCRAPERS = {
     "3.16 text 1.0.0": _built("PrometheusText1.0.0", TEXT_1 + ESCAPED, exemplars=False),
     "3.16 text 0.0.4": _built("PrometheusText0.0.4", TEXT, exemplars=False),
 }
+
+
+def launch(scraper: Scraper, page: str, folder: Path, stack: ExitStack) -> tuple[Prometheus, Relay]:
+    """A Prometheus that scrapes a page, until the stack is left, and what stands between them."""
+    between = stack.enter_context(relay(page, scraper.accept))
+    options = {"binary": scraper.binary, "settings": scraper.settings}
+    return stack.enter_context(launched(between.address, folder, scraper.features, **options)), between
+
+
+def all_launched(page: str, folders: Callable[[str], Path], stack: ExitStack) -> dict[str, tuple[Prometheus, Relay]]:
+    """By name, every scraper that is there; each has scraped the page.  `folders` makes a folder by a name's stem."""
+    found = {
+        name: launch(scraper, page, folders("prometheus"), stack)
+        for name, scraper in SCRAPERS.items()
+        if scraper.binary
+    }
+    for server, _ in found.values():
+        server.wait_for("count(up == 1)", 1)
+    return found
 
 
 def needed(scraper: Scraper) -> str:

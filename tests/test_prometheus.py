@@ -13,10 +13,10 @@ import pytest
 from span2metrics.demo.span import Span
 from tests import sent
 from tests.processes import FREE_PORTS, Running, running
-from tests.prometheus import Prometheus, launched
+from tests.prometheus import Prometheus
 from tests.questions import CALLS, DURATION, QUESTIONS, Question
-from tests.relay import Relay, relay
-from tests.scrapers import ESCAPED, OPENMETRICS, SCRAPERS, TEXT_1, Scraper, needed
+from tests.relay import Relay
+from tests.scrapers import ESCAPED, OPENMETRICS, SCRAPERS, TEXT_1, all_launched, needed
 from tests.sent import SPANS
 
 #: Every scraper comes by twice while a series is young; more scrapers than usual may meet.
@@ -48,20 +48,9 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def all_scraped(daemon: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scraped]]:
     """By name, every scraper that is there, after the company has sent all that it has."""
     with ExitStack() as stack:
-        found = {}
-        for name, scraper in SCRAPERS.items():
-            if scraper.binary:
-                between = stack.enter_context(relay(daemon.web, scraper.accept))
-                folder = tmp_path_factory.mktemp("prometheus")
-                found[name] = (stack.enter_context(started(scraper, between, folder)), between)
-        for server, _ in found.values():
-            server.wait_for("count(up == 1)", 1)
+        found = all_launched(daemon.web, tmp_path_factory.mktemp, stack)
         sent.send(str(daemon.otlp_grpc))
         yield {name: Scraped(server, between, seen_all(server)) for name, (server, between) in found.items()}
-
-
-def started(scraper: Scraper, between: Relay, folder: Path) -> Any:
-    return launched(between.address, folder, scraper.features, binary=scraper.binary, settings=scraper.settings)
 
 
 def seen_all(server: Prometheus) -> float:

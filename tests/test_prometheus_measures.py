@@ -11,9 +11,8 @@ import pytest
 from tests.payloads import request
 from tests.payments import SETTINGS, spans, wanted
 from tests.processes import FREE_PORTS, PATIENCE, running
-from tests.prometheus import Prometheus, launched
-from tests.relay import relay
-from tests.scrapers import SCRAPERS, needed
+from tests.prometheus import Prometheus
+from tests.scrapers import SCRAPERS, all_launched, needed
 
 #: What a scrape adds to a target's labels.
 OF_THE_SCRAPE = {"job", "instance"}
@@ -30,16 +29,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Prom
         post = urllib.request.Request(f"http://{daemon.otlp_http}/v1/traces", request(spans()), headers)
         with urllib.request.urlopen(post, timeout=PATIENCE) as answer:
             assert answer.status == 200
-        found = {}
-        for name, scraper in SCRAPERS.items():
-            if scraper.binary:
-                between = stack.enter_context(relay(daemon.web, scraper.accept))
-                folder, options = tmp_path_factory.mktemp("prometheus"), {"settings": scraper.settings}
-                server = launched(between.address, folder, scraper.features, binary=scraper.binary, **options)
-                found[name] = stack.enter_context(server)
-        for server in found.values():
-            server.wait_for("count(up == 1)", 1)
-        yield found
+        found = all_launched(daemon.web, tmp_path_factory.mktemp, stack)
+        yield {name: server for name, (server, _) in found.items()}
 
 
 @pytest.mark.parametrize("name", SCRAPERS)

@@ -19,8 +19,7 @@ from tests.oracle_weights import WeightedOracle
 from tests.payloads import ERROR, Placed, request
 from tests.processes import FREE_PORTS, PATIENCE, Running, running
 from tests.prometheus import Prometheus, launched
-from tests.relay import relay
-from tests.scrapers import SCRAPERS, needed
+from tests.scrapers import SCRAPERS, all_launched, needed
 from tests.weights_page import HISTOGRAMS, SECOND, Key, near, renamed, wanted
 
 SAMPLING = "sampling: {weight_attribute: sampling.probability}\n"
@@ -81,16 +80,8 @@ def classic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Prom
     """By name, every scraper that is there, of one daemon."""
     with ExitStack() as stack:
         daemon = started(stack, tmp_path_factory.mktemp("daemon"), "web: {max_scrapes: 32}\n" + CLASSIC)
-        found = {}
-        for name, scraper in SCRAPERS.items():
-            if scraper.binary:
-                between = stack.enter_context(relay(daemon.web, scraper.accept))
-                folder, options = tmp_path_factory.mktemp("prometheus"), {"settings": scraper.settings}
-                server = launched(between.address, folder, scraper.features, binary=scraper.binary, **options)
-                found[name] = stack.enter_context(server)
-        for server in found.values():
-            server.wait_for("count(up == 1)", 1)
-        yield found
+        found = all_launched(daemon.web, tmp_path_factory.mktemp, stack)
+        yield {name: server for name, (server, _) in found.items()}
 
 
 @pytest.mark.parametrize("name", SCRAPERS)

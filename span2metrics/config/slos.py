@@ -50,7 +50,8 @@ class Percentage(Parsed[Decimal]):
         objective = Decimal(text)
         if not 0 < objective < 100:
             raise ValueError("is out of bounds; write per cent above 0 and below 100, such as 99.9")
-        if objective.as_tuple().exponent < -6:  # type: ignore[operator]
+        exponent = objective.as_tuple().exponent  # of a finite one a number
+        if isinstance(exponent, int) and exponent < -6:
             raise ValueError("has more than 6 decimals; nobody can keep what is promised so exactly")
         return objective.normalize()
 

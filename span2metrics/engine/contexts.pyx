@@ -129,7 +129,7 @@ cdef class Contexts:
         if self.fresh_values:
             self.next_number += len(self.fresh_values)
             for values, context in self.fresh_values.items():
-                size = sum([len(text) for text in values[0]]) + sum([len(text) for text in values[1]])
+                size = sum([len(text) for text in (*values[0], *values[1], values[4] or "")])
                 self.by_values.put(values, context, CONTEXT_COST + 2 * size)
         for key, context in self.fresh_bytes.items():
             size = len(key[0]) + len(key[1]) if self.reads_scope else len(key)

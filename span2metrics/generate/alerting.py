@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from span2metrics.generate.rule import Alert, Runbook
 
@@ -14,6 +16,7 @@ PAGE, TICKET = "page", "ticket"
 SERVICES, GRAPH, SLOS, MEASURES, DAEMON = (
     f"span2metrics-{board}" for board in ("services", "graph", "slos", "measures", "daemon")
 )
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,14 @@ def alert(
     board: str,
     *,
     variables: tuple[tuple[str, str], ...] = (),
+    labels: Mapping[str, str] = _NONE,
     comment: str = "",
     keep_firing: str = "",
 ) -> Alert:
-    """An alert with its links.  `variables`: of the dashboard, and the alert's labels that they are set to."""
+    """An alert with its links.  `variables`: of the dashboard, and the alert's labels that they are set to.
+
+    `labels` are those that it has besides its severity and what `expr` leaves.
+    """
     query = "&".join(f"var-{variable}={{{{ $labels.{label} | urlquery }}}}" for variable, label in variables)
     annotations = {
         "summary": told.summary,
@@ -54,4 +61,4 @@ def alert(
         "runbook_url": f"{links.runbooks}#{name.lower()}",
         "dashboard_url": f"{links.grafana}/d/{board}{'?' if query else ''}{query}",
     }
-    return Alert(name, expr, lasting, {"severity": severity}, annotations, runbook, keep_firing, comment)
+    return Alert(name, expr, lasting, {"severity": severity, **labels}, annotations, runbook, keep_firing, comment)

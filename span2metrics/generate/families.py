@@ -21,8 +21,7 @@ class Families:
     duration    the histogram, without `_bucket`, `_count` or `_sum`
     unit        of the durations
     service     what the label `service_name` is called
-    classic     durations have classic buckets …
-    native      … and native ones; with both, queries may take either
+    classic     durations have classic buckets, with native ones beside them or not
     """
 
     calls: str
@@ -30,7 +29,6 @@ class Families:
     unit: Unit
     service: str
     classic: bool
-    native: bool
 
     @classmethod
     def of(cls, config: Config) -> Families:
@@ -43,5 +41,4 @@ class Families:
             duration.unit,
             duration.service,
             metrics.histograms.classic,
-            metrics.histograms.native,
         )

@@ -12,7 +12,7 @@ from span2metrics import names
 from span2metrics.config import Config
 from span2metrics.generate import thresholds, usual
 from span2metrics.generate.families import Families
-from span2metrics.generate.promql import FIVE, FIVE_S, TWO, Durations, renamed, summed_by
+from span2metrics.generate.promql import FIVE, TWO, Durations, renamed, summed_by
 from span2metrics.generate.rule import Group, Recording, RuleFile
 from span2metrics.generate.thresholds import ERROR_EVENTS, ERROR_RATIO, LATENCY, LATENCY_EVENTS
 
@@ -78,16 +78,9 @@ def _beyond() -> tuple[Recording, ...]:
     seen = f'{{client!="{names.USER}"}}'
     requests, duration = "edge:requests:rate5m", "edge:request_duration_seconds:p95_rate"
     ratio = "edge:requests_failed:ratio_rate"
-    failing = (
-        f"{ratio}5m{seen} > on (client, server) {ERROR_RATIO.of_edge}\n"
-        f"and {ratio}2m > on (client, server) {ERROR_RATIO.of_edge}\n"
-        f"and edge:requests_failed:rate5m * {FIVE_S} >= {ERROR_EVENTS.scalar}"
-    )
-    slow = (
-        f"{duration}5m{seen} > on (client, server) {LATENCY.of_edge}\n"
-        f"and {duration}2m > on (client, server) {LATENCY.of_edge}\n"
-        f"and {requests} * {FIVE_S} >= {LATENCY_EVENTS.scalar}"
-    )
+    on, failed = "client, server", "edge:requests_failed:rate5m"
+    failing = thresholds.beyond(ratio, ERROR_RATIO.of_edge, on, failed, ERROR_EVENTS, seen)
+    slow = thresholds.beyond(duration, LATENCY.of_edge, on, requests, LATENCY_EVENTS, seen)
     return (
         thresholds.of_edges(ERROR_RATIO, requests),
         thresholds.of_edges(LATENCY, requests),

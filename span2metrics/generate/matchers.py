@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
+from span2metrics.engine.labels import quoted
 from span2metrics.engine.where import Texts
 
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
-_IN_TEXT = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 class Matcher(NamedTuple):
@@ -24,7 +24,7 @@ class Matcher(NamedTuple):
     value: str
 
     def __str__(self) -> str:
-        return f'{self.label}{self.op}"{self.value.translate(_IN_TEXT)}"'
+        return f"{self.label}{self.op}{quoted(self.value)}"
 
 
 def selector(metric: str, matchers: Iterable[Matcher]) -> str:

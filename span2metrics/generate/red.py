@@ -16,7 +16,7 @@ from span2metrics import names
 from span2metrics.config import Config
 from span2metrics.generate import thresholds
 from span2metrics.generate.families import Families
-from span2metrics.generate.promql import FIVE, FIVE_S, SERVICE, TWO, Durations, durations, summed_by
+from span2metrics.generate.promql import FIVE, SERVICE, TWO, Durations, durations, summed_by
 from span2metrics.generate.rule import Group, Recording, RuleFile
 from span2metrics.generate.thresholds import ERROR_EVENTS, ERROR_RATIO, LATENCY, LATENCY_EVENTS, TRAFFIC_DROP
 
@@ -104,16 +104,9 @@ def _quantile(asked: Durations, families: Families, level: str, name: str, q: fl
 def _beyond() -> tuple[Recording, ...]:
     requests, duration = "service:requests:rate5m", "service:request_duration_seconds:p95_rate"
     ratio, usual = "service:requests_failed:ratio_rate", "service:requests:usual_rate30m"
-    failing = (
-        f"{ratio}5m > on (service_name) {ERROR_RATIO.of_service}\n"
-        f"and {ratio}2m > on (service_name) {ERROR_RATIO.of_service}\n"
-        f"and service:requests_failed:rate5m * {FIVE_S} >= {ERROR_EVENTS.scalar}"
-    )
-    slow = (
-        f"{duration}5m > on (service_name) {LATENCY.of_service}\n"
-        f"and {duration}2m > on (service_name) {LATENCY.of_service}\n"
-        f"and {requests} * {FIVE_S} >= {LATENCY_EVENTS.scalar}"
-    )
+    failed = "service:requests_failed:rate5m"
+    failing = thresholds.beyond(ratio, ERROR_RATIO.of_service, SERVICE, failed, ERROR_EVENTS)
+    slow = thresholds.beyond(duration, LATENCY.of_service, SERVICE, requests, LATENCY_EVENTS)
     return (
         thresholds.of_services(ERROR_RATIO, requests),
         thresholds.of_services(LATENCY, requests),

@@ -6,7 +6,6 @@ The numbers of an alert are those of its long window.  Its labels are those of t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 
 from span2metrics.config.slos import Slo
@@ -47,11 +46,10 @@ def _burns(slo: Slo, tier: Tier, families: Families, labels: Labels, links: Link
         f"In the last {tier.long} and in the last {tier.short} the error budget went {_how_fast(share, slo)}. "
         f"{_left(slo)}",
     )
-    made = alert(
+    return alert(
         name, expr, _LASTING[tier.severity], tier.severity, told, runbooks(families)[name], links, SLOS,
-        variables=_BOARD, comment=_comment(slo, tier),
+        variables=_BOARD, labels={**labels, "window": tier.long}, comment=_comment(slo, tier),
     )  # fmt: skip
-    return _labelled(made, {**labels, "window": tier.long})
 
 
 _BOARD = (("slo", "slo"),)
@@ -116,10 +114,10 @@ def exhausted_soon(slo: Slo, families: Families, labels: Labels, links: Links) -
         f"the last day.{{{{ else }}}}The objective of {promise} is missed, until enough bad days leave the window."
         f"{{{{ end }}}} {_left(slo)}",
     )
-    made = alert(
-        EXHAUSTED_SOON, expr, PATIENCE, TICKET, told, runbooks(families)[EXHAUSTED_SOON], links, SLOS, variables=_BOARD
-    )
-    return _labelled(made, labels)
+    return alert(
+        EXHAUSTED_SOON, expr, PATIENCE, TICKET, told, runbooks(families)[EXHAUSTED_SOON], links, SLOS,
+        variables=_BOARD, labels=labels,
+    )  # fmt: skip
 
 
 def _absent(slo: Slo, families: Families, labels: Labels, links: Links) -> Alert:
@@ -128,9 +126,6 @@ def _absent(slo: Slo, families: Families, labels: Labels, links: Links) -> Alert
         "Nobody would be told if its objective were missed: no series has the labels that it asks for.",
     )
     expr = f"absent_over_time({of(ALL, slo)}[{SILENCE}])"
-    made = alert(ABSENT, expr, PATIENCE, TICKET, told, runbooks(families)[ABSENT], links, SLOS, variables=_BOARD)
-    return _labelled(made, labels)
-
-
-def _labelled(made: Alert, labels: Labels) -> Alert:
-    return replace(made, labels={**made.labels, **labels})
+    return alert(
+        ABSENT, expr, PATIENCE, TICKET, told, runbooks(families)[ABSENT], links, SLOS, variables=_BOARD, labels=labels
+    )

@@ -1,15 +1,14 @@
 """Whose objective is missed because of a dependency: that wakes the dependency's owner, and nobody else.
 
 `BurnExplained` wakes nobody.  It mutes the page of an objective as `FailureExplained` mutes `ServiceErrors`, but the
-page lasts until its short window is good, long after the cause is; so does this.  Tickets are not muted: they are about
-what is left of the budget, whoever took it.  Nor is a page that a slow dependency causes, which has but a ticket: then
-nobody would be woken.
+page lasts until its short window is good, long after the cause is; so does this.  Tickets are about what is left of the
+budget, whoever took it: this does not mute them, and they are sent when the page has ended.  Nor is a page muted that a
+slow dependency causes, which has but a ticket: then nobody would be woken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from span2metrics import names
 from span2metrics.generate.alerting import GRAPH, PAGE, Links, Told, alert
@@ -40,17 +39,16 @@ def _explanation(tier: Tier, links: Links) -> Alert:
         f"{BURNS_FAST} of the window {tier.long} is muted for {service}.",
     )
     expr = explained(FAILURE, _SEEN[tier.short])
-    made = alert(
+    return alert(
         BURN_EXPLAINED, expr, "", NOBODY, told, _RUNBOOK, links, GRAPH,
-        variables=(("server", "cause"),), keep_firing=_KEEP_FIRING,
+        variables=(("server", "cause"),), labels={"window": tier.long}, keep_firing=_KEEP_FIRING,
     )  # fmt: skip
-    return replace(made, labels={**made.labels, "window": tier.long})
 
 
 _RUNBOOK = Runbook(
     "The error budget of a service goes too fast, and it is a dependency that takes it, which has an alert of its own. "
     f"Nobody is told of this one: it mutes {BURNS_FAST} of that service in Alertmanager, until the windows have "
-    "forgotten the outage. Tickets about the budget are sent all the same.",
+    "forgotten the outage. Tickets about the budget are sent once that page has ended.",
     (
         ("Does it fail by now?", "sort_desc(service:requests_failed:ratio_rate5m > 0)"),
         ("Which chains of calls lead to which cause?", FAILURE.cause),

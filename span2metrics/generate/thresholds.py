@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from span2metrics import names
-from span2metrics.generate.promql import number
+from span2metrics.generate.promql import FIVE_S, number
 from span2metrics.generate.rule import Group, Recording, RuleFile
 
 PREFIX = "span2metrics:threshold:"
@@ -278,4 +278,16 @@ def of_edges(threshold: Threshold, edges: str) -> Recording:
         threshold.of_edge,
         f"0 * ({edges}) + on (server) group_left () {server}\n"
         f"or on (client, server)\n0 * ({edges}) + {threshold.scalar}",
+    )
+
+
+def beyond(recording: str, limit: str, on: str, events: str, fewest: Threshold, seen: str = "") -> str:
+    """What is beyond a limit over five minutes and over two, of enough events in five.
+
+    `recording` without its window, `events` a rate; `limit` and the recording have the labels `on`; `seen` selects.
+    """
+    return (
+        f"{recording}5m{seen} > on ({on}) {limit}\n"
+        f"and {recording}2m > on ({on}) {limit}\n"
+        f"and {events} * {FIVE_S} >= {fewest.scalar}"
     )
