@@ -61,16 +61,24 @@ cdef class Births:
     cdef inline Entry* known(self, Keys keys, context, const uint8_t* key, size_t size, bint* aged) except? NULL:
         """A key's entry, if it is known and its series are still its own.  `context`: the key's."""
         cdef Entry* entry = keys.find(key, <uint32_t>size, aged)
-        if entry is not NULL and not (self.holds(&entry.target, context) and self.assigns(keys.assignment(entry))):
-            aged[0] = False
-            return NULL
-        return entry
+        if entry is NULL or self.is_settled(&entry.target) and not keys.assigned:
+            return entry
+        return self.doubted(keys, context, entry, aged)
 
-    cdef inline bint holds(self, Target* target, context):
+    cdef Entry* doubted(self, Keys keys, context, Entry* entry, bint* aged) except? NULL:
+        """The same where it takes a closer look."""
+        if self.holds(&entry.target, context) and self.assigns(keys.assignment(entry)):
+            return entry
+        aged[0] = False
+        return NULL
+
+    cdef inline bint is_settled(self, Target* target) noexcept:
+        """Has nothing come to pass that could have changed what its series are?  A filtered one has none."""
+        return target.calls == NO_SERIES or not self.any_gone and not target.notes & (LIMITED | CAPPED)
+
+    cdef bint holds(self, Target* target, context):
         """Are a known key's series still those that it was given, and would it be given them again?"""
-        if target.calls == NO_SERIES:                   # it is filtered
-            return True
-        if not self.any_gone and not target.notes & (LIMITED | CAPPED):
+        if self.is_settled(target):
             return True
         return self.stamp_of(target) == target.stamp and not self.may_ask(target, context)
 

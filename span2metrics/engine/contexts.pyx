@@ -241,28 +241,32 @@ cdef class AttributeReader:
             self.values[i].kind = ABSENT
             self.seen[i] = 0
 
+    cdef inline int attributes(self, Cursor* c, uint8_t tag, list merged) except -1:
+        """Takes the field whose tag was just read, and those of the same tag that follow it."""
+        cdef Cursor sub
+        while True:
+            read_delimited(c, &sub)
+            self.attribute(sub, merged)
+            if c.at == c.end or c.at[0] != tag:
+                return 0
+            c.at += 1
+
     cdef inline int attribute(self, Cursor c, list merged) except -1:
         """Takes one KeyValue.  Its framing is checked whoever reads it; its value only if somebody does."""
-        return 0 if self.is_passed_over(c) else self.read_attribute(c, merged)
-
-    cdef inline bint is_passed_over(self, Cursor c) noexcept:
-        """Is it as plain as nearly all are, and is there no name of its shape?"""
         cdef uint64_t shapes
-        if not is_plain(c):
-            return False
+        if not is_plain(c):                         # nearly all are
+            return self.read_attribute(c, merged)
         shapes = self.shapes[min(c.at[1], LENGTHS - 1)]
-        return not shapes or not shapes & shape_of(c.at + 2, c.at[1])
+        if not shapes or not shapes & shape_of(c.at + 2, c.at[1]):
+            return 0                                # there is no name of its shape
+        return self.take(Cursor(c.at + 2, c.at + 2 + c.at[1]), Cursor(c.at + 2 + c.at[1] + 2, c.end), merged)
 
     cdef int read_attribute(self, Cursor c, list merged) except -1:
         cdef Cursor key, value
-        if is_plain(c):
-            key = Cursor(c.at + 2, c.at + 2 + c.at[1])
-            value = Cursor(key.end + 2, c.end)
-        else:
-            split_pair(c, &key, &value, merged)
+        split_pair(c, &key, &value, merged)
         return self.take(key, value, merged)
 
-    cdef inline int take(self, Cursor key, Cursor value, list merged) except -1:
+    cdef int take(self, Cursor key, Cursor value, list merged) except -1:
         cdef uint32_t size = <uint32_t>(key.end - key.at)
         cdef uint32_t number = self.first[min(size, <uint32_t>LENGTHS - 1)]
         cdef uint32_t i
@@ -298,13 +302,11 @@ cdef class AttributeReader:
     cdef tuple resource(self, Cursor c, uint32_t length, list merged, Privacy privacy):
         """Texts and marks of a Resource's attributes."""
         cdef uint32_t tag
-        cdef Cursor sub
         self.clear()
         while c.at < c.end:
             read_tag(&c, &tag)
             if tag == 0x0A:
-                read_delimited(&c, &sub)
-                self.attribute(sub, merged)
+                self.attributes(&c, tag, merged)
             else:
                 skip(&c, tag)
         return self.read(length, merged, privacy)

@@ -234,8 +234,7 @@ cdef class Walk:
                 if not chosen:
                     chosen = True
                     self.choose(span.kind)
-                read_delimited(&c, &sub)
-                self.reader.attribute(sub, self.merged)
+                self.reader.attributes(&c, tag, self.merged)
             elif tag == 0x0A:
                 read_delimited(&c, &sub)
                 span.trace_id = valid_id(sub, TRACE_ID_BYTES)
