@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from span2metrics.config import Config
 from span2metrics.generate.alerting import MEASURES, SLOS
 from span2metrics.generate.dashboards.alerts import firing, firing_table
+from span2metrics.generate.dashboards.amounts import units
 from span2metrics.generate.dashboards.board import Board, Row, histograms
 from span2metrics.generate.dashboards.link import OVERVIEW, Link, cell, of_series, to_service
 from span2metrics.generate.dashboards.panel import (
@@ -35,7 +36,7 @@ from span2metrics.generate.red import OWN, QUANTILES
 _BY = (SERVICE,)
 _LEFT: Steps = ((None, RED), (0.0, YELLOW), (0.25, GREEN))
 _REMAINING = "slo:period_error_budget_remaining:ratio"
-_FAILED_AMOUNT, _AMOUNT = "measure:amount_failed:per_minute5m", "measure:amount:per_minute5m"
+_FAILED_AMOUNT = "measure:amount_failed:per_minute5m"
 
 
 def board(config: Config) -> Board:
@@ -57,7 +58,7 @@ def board(config: Config) -> Board:
 
 
 def _now(config: Config, spans: Spans) -> Iterator[Panel]:
-    with_costs = bool(config.measures)
+    with_costs, by = bool(config.measures), units(config)
     width = 4 if with_costs or config.slos else 6
     yield Stat(
         title="Services that fail",
@@ -86,8 +87,9 @@ def _now(config: Config, spans: Spans) -> Iterator[Panel]:
     if with_costs:
         yield Stat(
             title="Amounts that fail, a minute",
-            description="What failed spans carry, by measure: what the failures cost, before retries that succeed.",
-            queries=(Query(f"sum by (measure) ({_FAILED_AMOUNT})", "{{measure}}"),),
+            description="What failed spans carry: what the failures cost, before retries that succeed. The three "
+            "greatest of each measure and currency, which cannot be added up.",
+            queries=(Query(f"topk(3, sum by ({', '.join(by)}) ({_FAILED_AMOUNT}))", _legend(by)),),
             steps=ANY_IS_BAD, width=width, height=4, decimals=0,
             links=(Link("Open the measure", MEASURES, (("measure", of_series("measure")),)),),
         )  # fmt: skip
@@ -99,6 +101,10 @@ def _now(config: Config, spans: Spans) -> Iterator[Panel]:
             unit=RATIO, steps=_LEFT, width=width, height=4, decimals=0,
             links=(Link("Open the objective", SLOS, (("slo", of_series("slo")),)),),
         )  # fmt: skip
+
+
+def _legend(labels: Iterable[str]) -> str:
+    return " ".join(f"{{{{{label}}}}}" for label in labels)
 
 
 def _services(config: Config, spans: Spans) -> Panel:
@@ -138,7 +144,7 @@ def _services(config: Config, spans: Spans) -> Panel:
 
 def _over_time(spans: Spans) -> Iterator[Panel]:
     links = (to_service(of_series(SERVICE)),)
-    legend = f"{{{{{SERVICE}}}}}"
+    legend = _legend(_BY)
     yield TimeSeries(
         title="Failures",
         description="The share of its requests that each service fails; red from 5 % on.",
