@@ -22,7 +22,7 @@ def firing_table(title: str, matchers: str, width: int = 24, height: int = 7) ->
     columns = (
         Column("severity", "Severity", width=90),
         Column("alertname", "Alert", width=260),
-        Column("service_name", "Service", link=to_service(cell("Service")), width=180),
+        Column("service_name", "Service", links=(to_service(cell("Service")),), width=180),
         *(Column(label, label.capitalize()) for label in _LABELS[3:]),
         Column("A", "Since", "dateTimeFromNow", width=160),
     )

@@ -65,8 +65,8 @@ def _properties(column: Column) -> Iterator[Property]:
         yield Property("mappings", mappings(column.texts))
     if column.width:
         yield Property("custom.width", column.width)
-    if column.link:
-        yield data_links((column.link,))
+    if column.links:
+        yield data_links(column.links)
 
 
 def _cell(column: Column) -> dict[str, object]:

@@ -12,31 +12,28 @@ from span2metrics.generate.dashboards.board import Board, Row, histograms
 from span2metrics.generate.dashboards.link import OVERVIEW, Link, cell, of_series, to_service
 from span2metrics.generate.dashboards.panel import (
     ANY_IS_BAD,
+    BUDGET,
+    BUSY,
     FAILURES,
-    GREEN,
     LATENCY,
     PER_SECOND,
     RATIO,
-    RED,
     SECONDS,
-    YELLOW,
     Column,
     Panel,
     Query,
     Stat,
-    Steps,
     Table,
     TimeSeries,
 )
 from span2metrics.generate.dashboards.queries import Spans
 from span2metrics.generate.graph_causes import FAILURE
+from span2metrics.generate.measure import FAILED, has_rules
 from span2metrics.generate.promql import SERVICE
 from span2metrics.generate.red import OWN, QUANTILES
+from span2metrics.generate.slo_series import REMAINING
 
 _BY = (SERVICE,)
-_LEFT: Steps = ((None, RED), (0.0, YELLOW), (0.25, GREEN))
-_REMAINING = "slo:period_error_budget_remaining:ratio"
-_FAILED_AMOUNT = "measure:amount_failed:per_minute5m"
 
 
 def board(config: Config) -> Board:
@@ -58,7 +55,7 @@ def board(config: Config) -> Board:
 
 
 def _now(config: Config, spans: Spans) -> Iterator[Panel]:
-    with_costs, by = bool(config.measures), units(config)
+    with_costs, by = has_rules(config), units(config)
     width = 4 if with_costs or config.slos else 6
     yield Stat(
         title="Services that fail",
@@ -89,7 +86,7 @@ def _now(config: Config, spans: Spans) -> Iterator[Panel]:
             title="Amounts that fail, a minute",
             description="What failed spans carry: what the failures cost, before retries that succeed. The three "
             "greatest of each measure and currency, which cannot be added up.",
-            queries=(Query(f"topk(3, sum by ({', '.join(by)}) ({_FAILED_AMOUNT}))", _legend(by)),),
+            queries=(Query(f"topk(3, sum by ({', '.join(by)}) ({FAILED}))", _legend(by)),),
             steps=ANY_IS_BAD, width=width, height=4, decimals=0,
             links=(Link("Open the measure", MEASURES, (("measure", of_series("measure")),)),),
         )  # fmt: skip
@@ -97,8 +94,8 @@ def _now(config: Config, spans: Spans) -> Iterator[Panel]:
         yield Stat(
             title="Error budget left, at worst",
             description="Of the objective that has least. Below 0 it is overdrawn: more calls were bad than promised.",
-            queries=(Query(f"bottomk(1, {_REMAINING})", "{{slo}}"),),
-            unit=RATIO, steps=_LEFT, width=width, height=4, decimals=0,
+            queries=(Query(f"bottomk(1, {REMAINING})", "{{slo}}"),),
+            unit=RATIO, steps=BUDGET, width=width, height=4, decimals=0,
             links=(Link("Open the objective", SLOS, (("slo", of_series("slo")),)),),
         )  # fmt: skip
 
@@ -117,19 +114,19 @@ def _services(config: Config, spans: Spans) -> Panel:
         Query(spans.ratio(_BY), ref="trend"),
     ]
     columns = [
-        Column(SERVICE, "Service", link=to_service(cell("Service")), width=220),
+        Column(SERVICE, "Service", links=(to_service(cell("Service")),), width=220),
         Column("errors", "Errors", RATIO, FAILURES, width=100, decimals=2, filled=True),
         Column("trend", "Errors over time", RATIO, trend=True),
         Column("rate", "Rate", PER_SECOND, width=110),
         *(Column(name, name.upper(), SECONDS, LATENCY, width=100) for name in quantiles),
-        Column("impact", "Impact", "suffix: s/s", width=160, decimals=2, bar=True),
+        Column("impact", "Impact", BUSY, width=160, decimals=2, bar=True),
     ]
     if config.service_graph.enabled:
         queries.insert(2, Query(f"max by (service_name, cause) ({FAILURE.cause})", ref="blamed"))
         columns.insert(3, Column("cause", "Because of", width=180))
     if config.slos:
-        queries.append(Query(f"min by (service_name) ({_REMAINING})", ref="budget"))
-        columns.append(Column("budget", "Budget left", RATIO, _LEFT, width=110, decimals=0))
+        queries.append(Query(f"min by (service_name) ({REMAINING})", ref="budget"))
+        columns.append(Column("budget", "Budget left", RATIO, BUDGET, width=110, decimals=0))
     return Table(
         title="Services",
         description="By the share of requests that fail. Because of: the dependency at the end of the chain, if it "

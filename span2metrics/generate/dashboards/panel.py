@@ -18,11 +18,15 @@ PLAIN: Steps = ((None, GREY),)
 FAILURES: Steps = ((None, GREEN), (0.01, YELLOW), (0.05, RED))
 #: Seconds, likewise.
 LATENCY: Steps = ((None, GREEN), (0.5, YELLOW), (1.0, RED))
+#: What is left of an error budget.
+BUDGET: Steps = ((None, RED), (0.0, YELLOW), (0.25, GREEN))
 #: Of what there should be none.
 ANY_IS_BAD: Steps = ((None, GREEN), (1e-9, RED))
 
 #: Grafana's names of units.
 SECONDS, RATIO, PER_SECOND, BYTES, SHORT, DAYS = "s", "percentunit", "reqps", "bytes", "short", "d"
+#: Seconds spent a second, and how many times as much.
+BUSY, TIMES = "suffix: s/s", "suffix: x"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Column:
     title: str
     unit: str = ""
     steps: Steps = ()
-    link: Link | None = None
+    links: tuple[Link, ...] = ()
     width: int = 0
     decimals: int | None = None
     filled: bool = False

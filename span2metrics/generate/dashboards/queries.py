@@ -66,9 +66,10 @@ class Spans:
         per_second = 1_000_000_000 // self.families.unit.nanoseconds
         return Histogram(self.families.duration, self.families.service, per_second)
 
-    def of_service(self, variable: str = "service") -> str:
-        """Matcher of the services that a variable has chosen."""
-        return f'{self.families.service}=~"${variable}"'
+    @property
+    def unit(self) -> str:
+        """Grafana's name of the durations' unit on the page."""
+        return "s" if self.durations.per_second == 1 else "ms"
 
     def rate(self, by: Sequence[str], matchers: str = OWN, offset: str = "") -> str:
         """A second."""
