@@ -48,8 +48,9 @@ def board(config: Config) -> Board:
     rows = [
         Row("Now", tuple(_now(config, spans, own))),
         Row("Rate, errors, durations", tuple(_red(spans, own))),
-        Row("Which requests", tuple(_operations(config, spans, own))),
     ]
+    if names.SPAN_NAME not in config.metrics.exclude:
+        rows.append(Row("Which requests", (_operations(spans, own),)))
     if config.apdex:
         rows.append(Row("Apdex", (slos.apdex(_HERE),), folded=True))
     if config.service_graph.enabled:
@@ -141,11 +142,9 @@ def _red(spans: Spans, own: str) -> Iterator[Panel]:
     )  # fmt: skip
 
 
-def _operations(config: Config, spans: Spans, own: str) -> Iterator[Panel]:
-    if names.SPAN_NAME in config.metrics.exclude:
-        return
+def _operations(spans: Spans, own: str) -> Panel:
     by, named = (names.SPAN_NAME,), f"{own},{NAMED}"
-    yield Table(
+    return Table(
         title="Operations",
         description="By the share of requests that fail. Impact: seconds spent a second, rate times latency: what is "
         "worth being made faster.",
