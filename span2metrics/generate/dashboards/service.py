@@ -56,8 +56,8 @@ def board(config: Config) -> Board:
     if config.service_graph.enabled:
         rows += service_edges.rows(spans, own)
     rows += [
-        Row("By $by", tuple(_parts(spans, own))),
-        Row("Now, a day ago and a week ago", tuple(_before(spans, own))),
+        Row("By $by", tuple(_parts(spans, own)), folded=True),
+        Row("Now, a day ago and a week ago", tuple(_before(spans, own)), folded=True),
     ]
     return Board(
         SERVICES,
