@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,9 @@ def test_services_are_listed_by_the_label_of_the_dialect(dialect: str, label: st
 @pytest.mark.parametrize(("histograms", "first"), [("classic", "_bucket"), ("native", "()")])
 def test_quantiles_are_at_first_of_the_buckets_that_there_are(histograms: str, first: str, tmp_path: Path) -> None:
     assert options(board(f"metrics: {{histograms: {histograms}}}", tmp_path), "histogram")[0] == first
+
+
+def test_as_many_alerts_are_counted_as_the_table_has_rows(tmp_path: Path) -> None:
+    shown = {panel.title: panel.queries[0].expr for panel in panels(board("", tmp_path))}
+    by = [re.search(r"\bby \(([^)]+)\)", shown[title]) for title in ("Alerts that fire", "Active alerts on it")]
+    assert by[0] and by[1] and by[0][1] == by[1][1]

@@ -9,7 +9,7 @@ from span2metrics.config import Config
 from span2metrics.config.labels import label_of
 from span2metrics.generate.alerting import SERVICES, SLOS
 from span2metrics.generate.dashboards import service_edges, slos
-from span2metrics.generate.dashboards.alerts import firing, firing_table
+from span2metrics.generate.dashboards.alerts import firing_number, firing_table
 from span2metrics.generate.dashboards.board import Board, Choice, LabelValues, Row, Variable, histograms
 from span2metrics.generate.dashboards.link import Link, of_series
 from span2metrics.generate.dashboards.panel import (
@@ -103,7 +103,7 @@ def _now(config: Config, spans: Spans, own: str) -> Iterator[Panel]:
         )  # fmt: skip
     yield Stat(
         title="Alerts that fire", description="On this service; those that Alertmanager mutes, too.",
-        queries=(Query(f"count({firing(_HERE)}) or vector(0)"),), steps=ANY_IS_BAD,
+        queries=(Query(firing_number(_HERE)),), steps=ANY_IS_BAD,
         width=24 - width * (4 if config.slos else 3), height=4,
     )  # fmt: skip
     if config.service_graph.enabled:
