@@ -170,14 +170,21 @@ def _preview(parser: argparse.ArgumentParser) -> None:
 def _generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=("rules", "runbooks"),
-        help="rules: recording and alerting rules for Prometheus; runbooks: what to do about each alert, in Markdown",
+        choices=("rules", "runbooks", "dashboards"),
+        help="rules: recording and alerting rules for Prometheus; runbooks: what to do about each alert, in Markdown; "
+        "dashboards: Grafana's, with the extra `generate`",
     )
     parser.add_argument(
         "-o",
         dest="output",
         metavar="DIR",
-        help="write one file a subject there; without it, all goes to standard output",
+        help="write one file a subject there; without it, all goes to standard output, but for dashboards",
+    )
+    parser.add_argument(
+        "--import",
+        dest="importable",
+        action="store_true",
+        help="dashboards for import by hand, which ask for the data source; else they are for Grafana's provisioning",
     )
     links = parser.add_argument_group("where alerts point to")
     links.add_argument(
@@ -231,8 +238,8 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]]
         _preview,
     ),
     "generate": (
-        "write recording and alerting rules for Prometheus, and runbooks",
-        "span2metrics generate rules|runbooks [-o DIR] [--config.file FILE]",
+        "write rules and alerts for Prometheus, runbooks, and dashboards for Grafana",
+        "span2metrics generate rules|runbooks|dashboards [-o DIR] [--config.file FILE]",
         _generate,
     ),
     "demo": ("run the daemon with a small payments company that sends to it", "span2metrics demo [FLAG ...]", _demo),

@@ -1,4 +1,7 @@
-"""`generate rules` and `runbooks`: what Prometheus and its alerts need, by the configuration.  Nothing is started."""
+"""`generate rules`, `runbooks` and `dashboards`: what Prometheus, its alerts and Grafana need, by the configuration.
+
+Nothing is started.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from pathlib import Path
 
 from span2metrics.cli import settings
 from span2metrics.errors import StartupError
-from span2metrics.generate import NAMES, rule_files, runbooks, text
+from span2metrics.generate import NAMES, dashboards, rule_files, runbooks, text
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
 
 def run(options: Namespace) -> int:
+    if options.what == "dashboards":
+        return _dashboards(options)
     links = Links(options.runbooks_url.rstrip("/"), options.grafana_url.rstrip("/"))
     files = rule_files(settings.load(options), links)
     whole, parts = _RUNBOOKS if options.what == "runbooks" else _RULES
@@ -25,6 +30,24 @@ def run(options: Namespace) -> int:
         _write(Path(options.output), parts(files))
         if parts is _RULES[1]:
             _tell_what_is_left(Path(options.output), files)
+    except OSError as error:
+        raise StartupError(f"{options.output}: {error.strerror}") from None
+    return 0
+
+
+def _dashboards(options: Namespace) -> int:
+    if options.output is None:
+        raise StartupError("dashboards are several files: say where to with -o DIR")
+    boards = dashboards.boards(settings.load(options))
+    try:
+        from span2metrics.generate.dashboards import grafana
+    except ImportError:
+        raise StartupError(
+            "dashboards are made with grafana-foundation-sdk: pip install 'span2metrics[generate]'"
+        ) from None
+    made = grafana.importable if options.importable else grafana.provisioned
+    try:
+        _write(Path(options.output), {f"{board.name}.json": made(board) for board in boards})
     except OSError as error:
         raise StartupError(f"{options.output}: {error.strerror}") from None
     return 0

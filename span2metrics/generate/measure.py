@@ -28,21 +28,25 @@ MEASURE = "measure"
 _HEAD = """\
 Business measures: amounts a minute (measure tells which one), all of them and those in spans that failed, by service
 and the measure's own labels."""
-_AMOUNT, _FAILED, _EVENTS, _USUAL = (
+AMOUNT, FAILED, _EVENTS, USUAL = (
     f"measure:{name}"
     for name in ("amount:per_minute5m", "amount_failed:per_minute5m", "failed:rate5m", "amount_failed:usual1d")
 )
 _AMOUNT_NOW, _FAILED_NOW = (f"measure:{name}" for name in ("amount:per_minute2m", "amount_failed:per_minute2m"))
 
 
+def has_rules(config: Config) -> bool:
+    """Are there measures, of spans of which those that failed are told apart?"""
+    return bool(config.measures) and not {SERVICE, names.STATUS_CODE} & set(config.metrics.exclude)
+
+
 def rule_file(config: Config, links: Links) -> RuleFile | None:
-    """None without measures, or where spans that failed are not told apart."""
-    if not config.measures or {SERVICE, names.STATUS_CODE} & set(config.metrics.exclude):
+    if not has_rules(config):
         return None
     recordings = tuple(rule for measure in config.measures for rule in _recordings(measure, config))
     groups = (
         Group("span2metrics measures", recordings),
-        usual.group("span2metrics usual measures", iter((usual.of_a_day(_FAILED, _USUAL),))),
+        usual.group("span2metrics usual measures", iter((usual.of_a_day(FAILED, USUAL),))),
         Group("span2metrics alerts on measures", (_alert(links),)),
     )
     return RuleFile("measures", groups, _HEAD)
@@ -58,17 +62,17 @@ def _recordings(measure: Measure, config: Config) -> Iterator[Recording]:
         chosen = ",".join(filter(None, (sign, *matchers)))
         return summed_by(by, f"rate({family}_{part}{f'{{{chosen}}}' if chosen else ''}[{window}])", families.service)
 
-    yield Recording(_AMOUNT, f"60 * {rate('sum')}", which)
-    yield Recording(_FAILED, f"60 * {rate('sum', ERROR)}", which)
+    yield Recording(AMOUNT, f"60 * {rate('sum')}", which)
+    yield Recording(FAILED, f"60 * {rate('sum', ERROR)}", which)
     yield Recording(_EVENTS, rate("count", ERROR), which)
     yield Recording(_AMOUNT_NOW, f"60 * {rate('sum', window=TWO)}", which)
     yield Recording(_FAILED_NOW, f"60 * {rate('sum', ERROR, window=TWO)}", which)
 
 
 _FAILING = f"""\
-{_FAILED}
-> {AMOUNT_FACTOR.scalar} * ({_USUAL} or 0 * {_FAILED})
-and {_FAILED} > {AMOUNT_RATIO.scalar} * {_AMOUNT}
+{FAILED}
+> {AMOUNT_FACTOR.scalar} * ({USUAL} or 0 * {FAILED})
+and {FAILED} > {AMOUNT_RATIO.scalar} * {AMOUNT}
 and {_FAILED_NOW} > {AMOUNT_RATIO.scalar} * {_AMOUNT_NOW}
 and {_EVENTS} * {FIVE_S} >= {AMOUNT_EVENTS.scalar}"""
 _SERVICE, _MEASURE = label(SERVICE), label(MEASURE)
@@ -97,15 +101,15 @@ _OWN_LABELS = (
 _TOLD = Told(
     f"{_MEASURE}: {VALUE} a minute fail in {_SERVICE}.",
     f"{VALUE} of {_MEASURE} a minute are in failed spans of {_SERVICE}{_OWN_LABELS}, over the last 5 minutes. In "
-    f"all of {_SERVICE} {number(_of(_FAILED), _BOTH)} of {number(_of(_AMOUNT), _BOTH)} a minute fail; usual are "
-    f"{number(_of(_USUAL), _BOTH, nothing='not known yet')}, told beyond {AMOUNT_FACTOR.number} times that and "
+    f"all of {_SERVICE} {number(_of(FAILED), _BOTH)} of {number(_of(AMOUNT), _BOTH)} a minute fail; usual are "
+    f"{number(_of(USUAL), _BOTH, nothing='not known yet')}, told beyond {AMOUNT_FACTOR.number} times that and "
     f"{AMOUNT_RATIO.share} of the amount.",
 )
 _RUNBOOK = Runbook(
     "Business is lost: the amounts in failed spans are several times the usual, and a felt share of all.",
     (
-        ("Which part of the business?", f"sort_desc({_FAILED} / {_AMOUNT})"),
-        ("How much since it began, in an hour?", f"sum by ({MEASURE}, {SERVICE}) (avg_over_time({_FAILED}[1h])) * 60"),
+        ("Which part of the business?", f"sort_desc({FAILED} / {AMOUNT})"),
+        ("How much since it began, in an hour?", f"sum by ({MEASURE}, {SERVICE}) (avg_over_time({FAILED}[1h])) * 60"),
     ),
     (
         "Look for the alert on the cause, ServiceErrors or DependencyFailing, and act on that.",

@@ -23,12 +23,24 @@ from span2metrics.generate.matchers import Matcher, number, selector
 from span2metrics.generate.rule import Alert, Group, Recording, RuleFile
 from span2metrics.generate.selector import IS_ERROR, IS_NO_ERROR, matchers_of
 from span2metrics.generate.slo_alerts import alerts, exhausted_soon
-from span2metrics.generate.slo_series import ALL, BAD, OBJECTIVE, Labels, bad_ratio, history, labels_of, of
+from span2metrics.generate.slo_series import (
+    ALL,
+    BAD,
+    BUDGET_RATIO,
+    BURN,
+    EXHAUSTION,
+    OBJECTIVE,
+    REMAINING,
+    Labels,
+    bad_ratio,
+    history,
+    labels_of,
+    of,
+)
 from span2metrics.generate.slo_windows import LONGER, SHORTEST, budget
 
 #: Evaluated so often: alerts are a minute late at most, and a window of 30 days is 43,200 samples.
 OFTEN, SELDOM = "1m", "2m"
-_REMAINING = "slo:period_error_budget_remaining:ratio"
 _COMMENT = (
     "Service level objectives, made by `span2metrics generate rules`.\n"
     "Alerts ask for span2metrics:threshold:… of thresholds.yml."
@@ -63,12 +75,12 @@ def _told(slo: Slo) -> str:
 def _recordings(slo: Slo, config: Config, families: Families, labels: Labels) -> Iterator[Recording]:
     allowed = budget(slo)
     yield Recording(OBJECTIVE, f"vector({number(1 - allowed)})", labels)
-    yield Recording("slo:error_budget:ratio", f"vector({number(allowed)})", labels)
+    yield Recording(BUDGET_RATIO, f"vector({number(allowed)})", labels)
     yield Recording("slo:time_period:days", f"vector({slo.days})", labels)
     yield from _events(slo, config, families, labels)
     yield Recording(bad_ratio(SHORTEST), f"{of(BAD, slo)}\n/\n({of(ALL, slo)} > 0)", labels)
     yield from (_over(slo, window, labels) for window in LONGER)
-    yield Recording("slo:current_burn_rate:ratio", f"{of(bad_ratio(SHORTEST), slo)} / {number(allowed)}", labels)
+    yield Recording(BURN, f"{of(bad_ratio(SHORTEST), slo)} / {number(allowed)}", labels)
 
 
 def _events(slo: Slo, config: Config, families: Families, labels: Labels) -> Iterator[Recording]:
@@ -102,17 +114,17 @@ def _over(slo: Slo, window: str, labels: Labels) -> Recording:
 
 def _budget_recordings(slo: Slo, labels: Labels) -> Iterator[Recording]:
     window, allowed = f"{slo.days}d", number(budget(slo))
-    remaining, last_day = of(_REMAINING, slo), f"{of(bad_ratio('1d'), slo)} / {allowed}"
+    remaining, last_day = of(REMAINING, slo), f"{of(bad_ratio('1d'), slo)} / {allowed}"
     yield _over(slo, window, labels)
     yield Recording(
-        _REMAINING,
+        REMAINING,
         f"1\n-\n{of(bad_ratio(window), slo)} / {allowed}\n*\n{history(slo, window, 24 * slo.days)}",
         labels,
         "Below 0 it is overdrawn.  Of a window that is not full yet only so much counts as there is: a bad first hour\n"
         "is no bad month.",
     )
     yield Recording(
-        "slo:time_to_exhaustion:days",
+        EXHAUSTION,
         f"({remaining} > 0) * {slo.days} / ({last_day})\nor\nclamp_min({remaining} <= 0, 0)",
         labels,
         "At the rate of the last day; +Inf without errors in it.  That bad days leave the window does not count.",

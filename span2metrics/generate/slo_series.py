@@ -11,6 +11,10 @@ from span2metrics.generate.matchers import Matcher, selector
 Labels = Mapping[str, str]
 #: Recorded as long as the rules are there, whether somebody calls or not.
 OBJECTIVE = "slo:objective:ratio"
+#: The share of events that may be bad, what is left of it, how many times as fast as it may that goes, and how long it
+#: will last.
+BUDGET_RATIO, REMAINING = "slo:error_budget:ratio", "slo:period_error_budget_remaining:ratio"
+BURN, EXHAUSTION = "slo:current_burn_rate:ratio", "slo:time_to_exhaustion:days"
 #: Events a second, all and bad ones.
 ALL, BAD = "slo:sli_event:rate5m", "slo:sli_error:rate5m"
 
