@@ -1,4 +1,4 @@
-"""The stack works: what `config/compose.yaml` starts finds its files and each other, and a number leads to its trace."""
+"""What `config/compose.yaml` starts finds its files and each other, and a number leads to its trace."""
 
 from __future__ import annotations
 
