@@ -63,9 +63,9 @@ def stack(folder: Path) -> Iterator[Running]:
                 continue
             outside = Outside(service, folder / service.name, places)
             outside.make()
-            processes[service.name] = outside.start(words)
+            processes[service.name] = process = outside.start(words)
             if service.probe:
-                eventually(outside.healthy)
+                eventually(lambda process=process, outside=outside: _lives(process, outside) and outside.healthy())
         yield Running(places, processes)
     finally:
         for process in reversed(processes.values()):
@@ -79,6 +79,12 @@ def in_order() -> list[Service]:
     known = services()
     needs = {name: service.needs for name, service in known.items()}
     return [known[name] for name in TopologicalSorter(needs).static_order()]
+
+
+def _lives(process: subprocess.Popen[bytes], outside: Outside) -> bool:
+    """True; one that has ended by itself is an error, with what it said."""
+    assert process.poll() is None, f"{outside.service.name} has ended: {outside.log.read_text()[-2000:]}"
+    return True
 
 
 def _program(service: Service) -> list[str] | None:
@@ -101,6 +107,10 @@ class Outside:
     root: Path
     places: Places
 
+    @property
+    def log(self) -> Path:
+        return self.root.with_suffix(".log")
+
     def make(self) -> None:
         """Everything that is mounted; files that have addresses as copies."""
         self.root.mkdir()
@@ -108,7 +118,7 @@ class Outside:
             self._mount(mount, Path(f"{self.root}{mount.path}"))
 
     def start(self, program: list[str]) -> subprocess.Popen[bytes]:
-        with open(f"{self.root}.log", "wb") as log:
+        with open(self.log, "wb") as log:
             words = [*program, *self.words(self.service.words)]
             return subprocess.Popen(words, stdout=log, stderr=log, env=self._environment())
 
