@@ -87,17 +87,20 @@ def launched(
     binary: str | None = None,
     settings: str = "",
     interval: str = "1s",
+    rules: Path | None = None,
 ) -> Iterator[Prometheus]:
     """Debian's Prometheus, or `binary`, that will scrape one target, or some by their jobs' names.
 
-    With `native-histograms` among the features Debian's asks for protobuf.  `settings` are further keys of every job.
+    With `native-histograms` among the features Debian's asks for protobuf.  `settings` are further keys of every job,
+    `rules` a folder of rule files, evaluated every second.
     """
     binary = binary or program("prometheus", "apt-get install prometheus")
     jobs = {JOB: target} if isinstance(target, str) else target
     more = settings and f", {settings}"
     lines = [CONFIG.format(job=job, target=at, interval=interval, settings=more) for job, at in jobs.items()]
     config, log = folder / "prometheus.yml", folder / "prometheus.log"
-    config.write_text("scrape_configs:\n" + "".join(lines))
+    head = f"global: {{evaluation_interval: 1s}}\nrule_files: ['{rules}/*.yml']\n" if rules else ""
+    config.write_text(f"{head}scrape_configs:\n" + "".join(lines))
     address = f"127.0.0.1:{free_ports(1)[0]}"
     command = [binary, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}", "--log.level=debug"]
     command += [f"--enable-feature={features}", f"--web.listen-address={address}"]

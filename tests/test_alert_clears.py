@@ -6,27 +6,19 @@ but the time: in the rules a minute is five seconds.
 
 from __future__ import annotations
 
-import itertools
 import re
 import shutil
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from span2metrics.demo.encode import encode
-from span2metrics.demo.incident import CALM, CARD_NETWORK_DOWN, Incident
-from span2metrics.demo.traffic import Traffic
 from tests import watch
-from tests.processes import FREE_PORTS, Running, running
+from tests.company import Company
+from tests.processes import FREE_PORTS, running
 from tests.prometheus import eventually
 
 MINUTE_S = 5
-TRACES_A_SECOND = 40
-#: Whether the card network is down → what that is like.
-WORLDS = {True: CARD_NETWORK_DOWN, False: CALM}
 CAUSE = ("DependencyFailing", "card-network")
 #: What mutes pages of objectives lasts as long as their windows.
 LASTING = {"BurnExplained"}
@@ -43,32 +35,6 @@ def hastened(files: Path, folder: Path) -> Path:
 
 def _shorter(match: re.Match[str]) -> str:
     return f"{match[1]}{int(match[2]) * MINUTE_S}s"
-
-
-class Company:
-    """Sends traces to the daemon while the block runs; `down` says whether the card network is."""
-
-    def __init__(self, daemon: Running) -> None:
-        self.down = True
-        self._daemon = daemon
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._send)
-
-    def __enter__(self) -> Company:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _send(self) -> None:
-        numbers = itertools.count()
-        worlds = {down: Traffic(1, Incident("", 1, ((0, world),), "")) for down, world in WORLDS.items()}
-        while not self._stopping.wait(0.5):
-            began_ns = time.time_ns() - 10_000_000_000
-            for number in itertools.islice(numbers, TRACES_A_SECOND // 2):
-                self._daemon.send(encode(worlds[self.down].trace(number, began_ns, 0)))
 
 
 @pytest.mark.timeout(240)

@@ -186,6 +186,12 @@ def _generate(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="dashboards for import by hand, which ask for the data source; else they are for Grafana's provisioning",
     )
+    parser.add_argument(
+        "--format",
+        choices=("prometheus", "prometheusrule"),
+        default="prometheus",
+        help="rules as files of Prometheus, or as one PrometheusRule for its operator in Kubernetes (%(default)s)",
+    )
     links = parser.add_argument_group("where alerts point to")
     links.add_argument(
         "--runbooks.url",

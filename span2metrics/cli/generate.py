@@ -12,7 +12,7 @@ from pathlib import Path
 
 from span2metrics.cli import settings
 from span2metrics.errors import StartupError
-from span2metrics.generate import NAMES, dashboards, rule_files, runbooks, text
+from span2metrics.generate import NAMES, dashboards, prometheusrule, rule_files, runbooks, text
 from span2metrics.generate.alerting import Links
 from span2metrics.generate.rule import RuleFile
 
@@ -22,13 +22,13 @@ def run(options: Namespace) -> int:
         return _dashboards(options)
     links = Links(options.runbooks_url.rstrip("/"), options.grafana_url.rstrip("/"))
     files = rule_files(settings.load(options), links)
-    whole, parts = _RUNBOOKS if options.what == "runbooks" else _RULES
+    whole, parts = _RUNBOOKS if options.what == "runbooks" else _RULES[options.format]
     if options.output is None:
         sys.stdout.write(whole(files))
         return 0
     try:
         _write(Path(options.output), parts(files))
-        if parts is _RULES[1]:
+        if options.what == "rules" and options.format == "prometheus":
             _tell_what_is_left(Path(options.output), files)
     except OSError as error:
         raise StartupError(f"{options.output}: {error.strerror}") from None
@@ -71,6 +71,9 @@ def _tell_what_is_left(directory: Path, files: Files) -> None:
 
 Files = tuple[RuleFile, ...]
 Form = tuple[Callable[[Files], str], Callable[[Files], dict[str, str]]]
-#: All as one text, and as files by name.
-_RULES: Form = (text.rule_document, lambda files: {f"{file.name}.yml": text.rule_file(file) for file in files})
+#: All as one text, and as files by name; rules by `--format`.
+_RULES: dict[str, Form] = {
+    "prometheus": (text.rule_document, lambda files: {f"{file.name}.yml": text.rule_file(file) for file in files}),
+    "prometheusrule": (prometheusrule.manifest, lambda files: {"prometheusrule.yaml": prometheusrule.manifest(files)}),
+}
 _RUNBOOKS: Form = (runbooks.markdown, lambda files: {"runbooks.md": runbooks.markdown(files)})

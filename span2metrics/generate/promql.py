@@ -30,11 +30,8 @@ class Durations:
 
     def quantile(self, q: float, by: Sequence[str], window: str, service: str = SERVICE) -> str:
         """In seconds, by labels; `service` is what the page calls `service_name`."""
-        if self.native:
-            summed = summed_by(by, f"rate({self.family}{{{self.matchers}}}[{window}])", service)
-        else:
-            summed = summed_by((*by, "le"), f"rate({self.family}_bucket{{{self.matchers}}}[{window}])", service)
-        return self._seconds(f"histogram_quantile({q:g}, {summed})")
+        part = f"{self.family}{{{self.matchers}}}" if self.native else f"{self.family}_bucket{{{self.matchers}}}"
+        return self._seconds(quantile_by(q, by, f"rate({part}[{window}])", service, le=not self.native))
 
     def time(self, by: Sequence[str], window: str, service: str = SERVICE) -> str:
         """Seconds spent a second."""
@@ -56,11 +53,26 @@ def durations(families: Families, matchers: str) -> Durations:
 
 def summed_by(by: Sequence[str], expr: str, service: str = SERVICE) -> str:
     """`sum by`, in which the page's label for a service has become `service_name`."""
+    return _as_ours(by, f"sum by ({', '.join(_theirs(by, service))}) ({expr})", service)
+
+
+def quantile_by(q: float, by: Sequence[str], rate: str, service: str = SERVICE, *, le: bool = True) -> str:
+    """A quantile of histograms, likewise; `le`: they have classic buckets, or may.
+
+    Old Prometheis lose native histograms in `label_replace` (2.42 does): it is the quantile whose label is changed.
+    """
+    labels = ", ".join((*_theirs(by, service), "le") if le else _theirs(by, service))
+    return _as_ours(by, f"histogram_quantile({q:g}, sum by ({labels}) ({rate}))", service)
+
+
+def _theirs(by: Sequence[str], service: str) -> list[str]:
+    return [service if label == SERVICE else label for label in by]
+
+
+def _as_ours(by: Sequence[str], expr: str, service: str) -> str:
     if service == SERVICE or SERVICE not in by:
-        return f"sum by ({', '.join(by)}) ({expr})"
-    theirs = ", ".join(service if label == SERVICE else label for label in by)
-    renamed = f'label_replace(sum by ({theirs}) ({expr}), "{SERVICE}", "$1", "{service}", "(.+)")'
-    return f"sum by ({', '.join(by)}) ({renamed})"
+        return expr
+    return f'sum by ({", ".join(by)}) (label_replace({expr}, "{SERVICE}", "$1", "{service}", "(.+)"))'
 
 
 def renamed(expr: str, new: str, old: str) -> str:

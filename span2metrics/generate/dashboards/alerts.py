@@ -15,6 +15,11 @@ def firing(matchers: str = "") -> str:
     return f'ALERTS{{alertstate="firing",{",".join(filter(None, (_TOLD, matchers)))}}}'
 
 
+def firing_number(matchers: str) -> str:
+    """As many as the table has rows: an alert that fires by several other labels is one."""
+    return f"count(count by ({', '.join(_LABELS)}) ({firing(matchers)})) or vector(0)"
+
+
 def firing_table(title: str, matchers: str, width: int = 24, height: int = 7) -> Table:
     """`matchers`: of the alerts' labels."""
     since = f"ALERTS_FOR_STATE{{{matchers}}} * 1000 and ignoring (alertstate) {firing(matchers)}"

@@ -24,6 +24,7 @@ from span2metrics.generate.dashboards.panel import (
     Table,
     TimeSeries,
 )
+from span2metrics.generate.dashboards.queries import present
 from span2metrics.generate.measure import AMOUNT, FAILED, MEASURE, USUAL
 from span2metrics.generate.promql import SERVICE
 from span2metrics.generate.red import ERROR
@@ -128,17 +129,18 @@ def _measure(amounts: Amounts) -> Iterator[Panel]:
 def _table(amounts: Amounts) -> Panel:
     by = by_each(amounts)
     failed, everything = failed_and_all(amounts, by)
+    now = present(f"sum by ({', '.join(by)}) ({FAILED}{_of_measure(amounts)})", *amounts.labels)
     titles = {label: label.replace("_", " ").capitalize() for label in amounts.labels}
     return Table(
         title=f"{amounts.name}, where it fails",
         description="In the time that is shown, by service and the measure's own labels, what fails most first. Now: "
         "what fails a minute.",
         queries=(
-            Query(failed, ref="failed"),
-            Query(f"{failed} / ({everything} > 0)", ref="share"),
-            Query(everything, ref="all"),
-            Query(f"sum by ({', '.join(by)}) ({FAILED}{_of_measure(amounts)})", ref="now"),
-            Query(f"sum by ({', '.join(by)}) ({FAILED}{_of_measure(amounts)})", ref="trend"),
+            Query(present(failed, *amounts.labels), ref="failed"),
+            Query(present(f"{failed} / ({everything} > 0)", *amounts.labels), ref="share"),
+            Query(present(everything, *amounts.labels), ref="all"),
+            Query(now, ref="now"),
+            Query(now, ref="trend"),
         ),
         columns=(
             *(Column(label, title) for label, title in titles.items()),

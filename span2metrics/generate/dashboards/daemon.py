@@ -202,11 +202,16 @@ def _series() -> Iterator[Panel]:
         Query(_rate(names.BIRTHS), "new keys"), Query(_rate(names.SERIES_EXPIRED), "expired label sets"), unit="cps",
     )  # fmt: skip
     yield _lines(
-        "Series by family", "That are there now.", Query(f"sum by (family) ({_value(names.SERIES)})", "{{family}}"),
+        "Series by family", "How many there are now; each is a line of the page, or several.",
+        Query(f"sum by (family) ({_value(names.SERIES)})", "{{family}}"),
         unit=SHORT, width=12,
     )  # fmt: skip
     yield _lines(
-        "Services", "That are told apart.", Query(_value(names.SERVICES), "{{instance}}"), unit=SHORT, width=12
+        "Services",
+        "How many are told apart, of limits.services.",
+        Query(_value(names.SERVICES), "{{instance}}"),
+        unit=SHORT,
+        width=12,
     )
 
 
@@ -223,8 +228,13 @@ def _graph() -> Iterator[Panel]:
 
 def _process() -> Iterator[Panel]:
     cpu = f"rate({_CPU}{{{_HERE}}}[{INTERVAL}])"
-    yield _lines("CPU", "Cores.", Query(cpu, "{{instance}}"), unit=SHORT)
-    yield _lines("Memory by instance", "Resident.", Query(_value(_RSS), "{{instance}}"), unit=BYTES)
+    yield _lines("CPU", "Cores that are busy.", Query(cpu, "{{instance}}"), unit=SHORT)
+    yield _lines(
+        "Memory by instance",
+        "Resident; it levels off with the number of series.",
+        Query(_value(_RSS), "{{instance}}"),
+        unit=BYTES,
+    )
     yield _lines(
         "Open files", "Connections, mostly; the limit is dashed.", Query(_value(_FDS), "{{instance}}"),
         Query(_value(_MOST_FDS), "limit of {{instance}}", dashed=True), unit=SHORT,
@@ -275,7 +285,12 @@ def _known() -> Iterator[Panel]:
         "Known keys", "Of spans; those that are not known are named once more.",
         Query(_value(names.RAW_KEYS), "keys of {{instance}}"), unit=SHORT,
     )  # fmt: skip
-    yield _lines("Memory of known keys", "Bytes.", Query(_value(names.RAW_KEY_BYTES), "{{instance}}"), unit=BYTES)
+    yield _lines(
+        "Memory of known keys",
+        "Bytes, within a fixed budget.",
+        Query(_value(names.RAW_KEY_BYTES), "{{instance}}"),
+        unit=BYTES,
+    )
     yield _lines(
         "Resources and instances", "Told apart by what is read of them; and what target_info shows.",
         Query(_value(names.CONTEXTS), "resources of {{instance}}"),

@@ -1,8 +1,9 @@
 """Tables as Grafana's JSON: answers become one table by transformations, and its columns look by overrides.
 
 Each query answers with a table of its own, of time, labels and one number, called `Value`, or with several queries
-`Value #A`.  One that is asked over time becomes a table whose cells are lines.  They are merged by the labels that
-all of them have, and what no column asks for is left out.
+`Value #A`.  One that is asked over time becomes a table whose cells are lines.  Tables are merged by the columns that
+all of them have.  An empty answer has no labels, and lines have no time: so the former are merged among those of now
+first, else there could be no column in common.  What no column asks for is left out.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from span2metrics.generate.dashboards.panel import Column, Table
 
 def transformations_of(panel: Table) -> list[dashboard.DataTransformerConfig]:
     trends = [column.of for column in panel.columns if column.trend]
-    steps = [_to_cells(ref) for ref in trends]
+    now = _asked_now(panel)
+    steps = [_merge("|".join(now))] if trends and len(now) > 1 else []
+    steps += [_to_cells(ref) for ref in trends]
     if len(panel.queries) > 1:
-        steps.append(dashboard.DataTransformerConfig(id_val="merge", options={}))
+        steps.append(_merge())
     fields = {_field(column, panel): column.title for column in panel.columns}
     organized = {
         "excludeByName": {},
@@ -29,6 +32,17 @@ def transformations_of(panel: Table) -> list[dashboard.DataTransformerConfig]:
     }
     kept = dashboard.DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": list(fields)}})
     return [*steps, kept, dashboard.DataTransformerConfig(id_val="organize", options=organized)]
+
+
+def _asked_now(panel: Table) -> list[str]:
+    trends = {column.of for column in panel.columns if column.trend}
+    return [ref for ref in refs(panel.queries) if ref not in trends]
+
+
+def _merge(pattern: str = "") -> dashboard.DataTransformerConfig:
+    """Of all tables, or of those of some queries."""
+    matcher = dashboard.MatcherConfig("byRefId", f"/^(?:{pattern})$/") if pattern else None
+    return dashboard.DataTransformerConfig(id_val="merge", options={}, filter_val=matcher)
 
 
 def _to_cells(ref: str) -> dashboard.DataTransformerConfig:
@@ -40,9 +54,10 @@ def _field(column: Column, panel: Table) -> str:
     """What the column is called before it is renamed."""
     if column.trend:
         return f"Trend #{column.of}"
-    if column.of not in refs(panel.queries):
+    now = _asked_now(panel)
+    if column.of not in now:
         return column.of
-    return "Value" if len(panel.queries) == 1 else f"Value #{column.of}"
+    return "Value" if len(now) == 1 else f"Value #{column.of}"
 
 
 def columns_of(panel: Table) -> Iterator[tuple[str, list[Property]]]:

@@ -13,7 +13,7 @@ from span2metrics import names
 from span2metrics.config import Config
 from span2metrics.generate.dashboards.link import HISTOGRAM
 from span2metrics.generate.families import Families
-from span2metrics.generate.promql import SERVICE, summed_by
+from span2metrics.generate.promql import SERVICE, quantile_by, summed_by
 from span2metrics.generate.red import ERROR, OWN
 
 INTERVAL = "$__rate_interval"
@@ -29,8 +29,8 @@ class Histogram:
 
     def quantile(self, q: float, by: Sequence[str], matchers: str = "", offset: str = "") -> str:
         """In seconds, by labels."""
-        summed = summed_by((*by, "le"), f"rate({self._buckets(matchers)}[{INTERVAL}]{offset})", self.service)
-        return self._seconds(f"histogram_quantile({q:g}, {summed})")
+        rate = f"rate({self._buckets(matchers)}[{INTERVAL}]{offset})"
+        return self._seconds(quantile_by(q, by, rate, self.service))
 
     def time(self, by: Sequence[str], matchers: str = "") -> str:
         """Seconds spent a second: both kinds of histograms have the same."""
@@ -85,8 +85,18 @@ class Spans:
         return f"{self.failed(by, matchers, offset)} / ({self.rate(by, matchers, offset)} > 0)"
 
 
+def present(expr: str, *labels: str, instead: str = "none") -> str:
+    """With those labels on every series: rows of tables are told apart by them, and cells of lines need them."""
+    for label in labels:
+        expr = f'label_replace({expr}, "{label}", "{instead}", "{label}", "")'
+    return expr
+
+
 class Edges:
     """Requests of the service graph, by `client` and `server`."""
+
+    #: The connection type of requests that have none.
+    CALL = "call"
 
     waited = Histogram(names.REQUEST_CLIENT.name)
     served = Histogram(names.REQUEST_SERVER.name)
@@ -102,6 +112,11 @@ class Edges:
     @classmethod
     def ratio(cls, by: Sequence[str], matchers: str = "", offset: str = "") -> str:
         return f"{cls.failed(by, matchers, offset)} / ({cls.rate(by, matchers, offset)} > 0)"
+
+    @classmethod
+    def kinds(cls, expr: str) -> str:
+        """With a connection type on every series."""
+        return present(expr, names.CONNECTION_TYPE, instead=cls.CALL)
 
 
 def _rate_of(family: str, by: Sequence[str], matchers: str, offset: str) -> str:

@@ -9,7 +9,7 @@ from span2metrics.config import Config
 from span2metrics.config.labels import label_of
 from span2metrics.generate.alerting import SERVICES, SLOS
 from span2metrics.generate.dashboards import service_edges, slos
-from span2metrics.generate.dashboards.alerts import firing, firing_table
+from span2metrics.generate.dashboards.alerts import firing_number, firing_table
 from span2metrics.generate.dashboards.board import Board, Choice, LabelValues, Row, Variable, histograms
 from span2metrics.generate.dashboards.link import Link, of_series
 from span2metrics.generate.dashboards.panel import (
@@ -48,15 +48,16 @@ def board(config: Config) -> Board:
     rows = [
         Row("Now", tuple(_now(config, spans, own))),
         Row("Rate, errors, durations", tuple(_red(spans, own))),
-        Row("Which requests", tuple(_operations(config, spans, own))),
     ]
+    if names.SPAN_NAME not in config.metrics.exclude:
+        rows.append(Row("Which requests", (_operations(spans, own),)))
     if config.apdex:
         rows.append(Row("Apdex", (slos.apdex(_HERE),), folded=True))
     if config.service_graph.enabled:
         rows += service_edges.rows(spans, own)
     rows += [
-        Row("By $by", tuple(_parts(spans, own))),
-        Row("Now, a day ago and a week ago", tuple(_before(spans, own))),
+        Row("By $by", tuple(_parts(spans, own)), folded=True),
+        Row("Now, a day ago and a week ago", tuple(_before(spans, own)), folded=True),
     ]
     return Board(
         SERVICES,
@@ -102,7 +103,7 @@ def _now(config: Config, spans: Spans, own: str) -> Iterator[Panel]:
         )  # fmt: skip
     yield Stat(
         title="Alerts that fire", description="On this service; those that Alertmanager mutes, too.",
-        queries=(Query(f"count({firing(_HERE)}) or vector(0)"),), steps=ANY_IS_BAD,
+        queries=(Query(firing_number(_HERE)),), steps=ANY_IS_BAD,
         width=24 - width * (4 if config.slos else 3), height=4,
     )  # fmt: skip
     if config.service_graph.enabled:
@@ -141,11 +142,9 @@ def _red(spans: Spans, own: str) -> Iterator[Panel]:
     )  # fmt: skip
 
 
-def _operations(config: Config, spans: Spans, own: str) -> Iterator[Panel]:
-    if names.SPAN_NAME in config.metrics.exclude:
-        return
+def _operations(spans: Spans, own: str) -> Panel:
     by, named = (names.SPAN_NAME,), f"{own},{NAMED}"
-    yield Table(
+    return Table(
         title="Operations",
         description="By the share of requests that fail. Impact: seconds spent a second, rate times latency: what is "
         "worth being made faster.",

@@ -78,9 +78,9 @@ def _callees() -> Panel:
 
 def _of_edges(end: str, matchers: str) -> Iterator[Query]:
     by = (end, names.CONNECTION_TYPE)
-    yield Query(Edges.ratio(by, matchers), ref="errors")
-    yield Query(Edges.rate(by, matchers), ref="rate")
-    yield Query(Edges.waited.quantile(0.95, by, matchers), ref="p95")
+    yield Query(Edges.kinds(Edges.ratio(by, matchers)), ref="errors")
+    yield Query(Edges.kinds(Edges.rate(by, matchers)), ref="rate")
+    yield Query(Edges.kinds(Edges.waited.quantile(0.95, by, matchers)), ref="p95")
 
 
 def _ends(end: str, title: str) -> Iterator[Column]:

@@ -64,12 +64,12 @@ def _edges() -> Panel:
         description="By how many requests fail a second: a share of few says little. Durations are the client's, "
         "waiting included. Kind virtual_node: that end sends no spans; user is whoever is not known.",
         queries=(
-            Query(Edges.failed(by, CHOSEN), ref="failed"),
-            Query(Edges.ratio(by, CHOSEN), ref="errors"),
-            Query(Edges.rate(by, CHOSEN), ref="rate"),
-            Query(Edges.waited.quantile(0.5, by, CHOSEN), ref="p50"),
-            Query(Edges.waited.quantile(0.95, by, CHOSEN), ref="p95"),
-            Query(Edges.ratio(by, CHOSEN), ref="trend"),
+            Query(Edges.kinds(Edges.failed(by, CHOSEN)), ref="failed"),
+            Query(Edges.kinds(Edges.ratio(by, CHOSEN)), ref="errors"),
+            Query(Edges.kinds(Edges.rate(by, CHOSEN)), ref="rate"),
+            Query(Edges.kinds(Edges.waited.quantile(0.5, by, CHOSEN)), ref="p50"),
+            Query(Edges.kinds(Edges.waited.quantile(0.95, by, CHOSEN)), ref="p95"),
+            Query(Edges.kinds(Edges.ratio(by, CHOSEN)), ref="trend"),
         ),
         columns=(
             Column(names.CLIENT, "Client", links=(to_service(cell("Client")), _only("client", "Client"))),

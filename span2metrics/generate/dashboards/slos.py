@@ -30,6 +30,7 @@ from span2metrics.generate.dashboards.panel import (
     Table,
     TimeSeries,
 )
+from span2metrics.generate.dashboards.queries import present
 from span2metrics.generate.matchers import among
 from span2metrics.generate.slo_series import ALL, BAD, BUDGET_RATIO, BURN, EXHAUSTION, OBJECTIVE, REMAINING, bad_ratio
 from span2metrics.generate.slo_windows import LONGER, SHORTEST, TIERS, rate
@@ -96,13 +97,13 @@ def _objectives(slos: tuple[Slo, ...]) -> Panel:
         "may the budget goes, over five minutes and an hour; at 1 it lasts exactly. Gone in: at the rate of the last "
         "day.",
         queries=(
-            Query(_by_slo(OBJECTIVE), ref="objective"),
-            Query(f"max by ({_LABELS}) ({_good(slos)})", ref="good"),
-            Query(_by_slo(REMAINING), ref="left"),
-            Query(_by_slo(BURN), ref="burn"),
-            Query(f"max by ({_LABELS}) ({_burn('1h')})", ref="hour"),
-            Query(f"max by ({_LABELS}) ({EXHAUSTION}{_CHOSEN} < +Inf)", ref="gone"),
-            Query(_by_slo(REMAINING), ref="trend"),
+            Query(_by_slo(f"{OBJECTIVE}{_CHOSEN}"), ref="objective"),
+            Query(_by_slo(_good(slos)), ref="good"),
+            Query(_by_slo(f"{REMAINING}{_CHOSEN}"), ref="left"),
+            Query(_by_slo(f"{BURN}{_CHOSEN}"), ref="burn"),
+            Query(_by_slo(_burn("1h")), ref="hour"),
+            Query(_by_slo(f"{EXHAUSTION}{_CHOSEN} < +Inf"), ref="gone"),
+            Query(_by_slo(f"{REMAINING}{_CHOSEN}"), ref="trend"),
         ),
         columns=(
             Column("slo", "Objective", links=(Link("Only this one", SLOS, (("slo", cell("Objective")),)),)),
@@ -122,8 +123,9 @@ def _objectives(slos: tuple[Slo, ...]) -> Panel:
     )  # fmt: skip
 
 
-def _by_slo(series: str) -> str:
-    return f"max by ({_LABELS}) ({series}{_CHOSEN})"
+def _by_slo(expr: str) -> str:
+    """An objective of several services has none."""
+    return present(f"max by ({_LABELS}) ({expr})", "service_name", instead="several")
 
 
 def _good(slos: tuple[Slo, ...]) -> str:
