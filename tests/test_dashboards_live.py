@@ -123,4 +123,5 @@ def test_what_fails_is_visible_in_business_by_method_and_currency(scene: Scene) 
 def test_the_overview_tells_how_many_fail(scene: Scene) -> None:
     [failing], [firing] = numbers(scene, OVERVIEW, "Services that fail"), numbers(scene, OVERVIEW, "Alerts that fire")
     assert failing >= 2
+    assert firing == len(table(scene, OVERVIEW, "Active alerts"))
     assert firing >= 3

@@ -37,7 +37,7 @@ def board(config: Config) -> Board:
     """For configurations for which there are rules on measures."""
     by = units(config)
     every = [Amounts.of(measure, config) for measure in config.measures]
-    rows = [Row("What it costs", (*_costs(every), _failing(by), _against_usual(by)))]
+    rows = [Row("What it costs", (*_costs(every), _against_usual(by)))]
     rows += [Row(amounts.name, tuple(_measure(amounts))) for amounts in every]
     rows += [Row("What is told", (firing_table("Active alerts on measures", f'{MEASURE}=~"$measure",{MEASURE}!=""'),))]
     return Board(
@@ -72,24 +72,17 @@ def _costs(every: Iterable[Amounts]) -> Iterator[Panel]:
         )  # fmt: skip
 
 
-def _failing(by: tuple[str, ...]) -> Panel:
-    return TimeSeries(
-        title="Amounts that fail, a minute",
-        description="What failed spans carry, over five minutes; by currency, because those cannot be added up.",
-        queries=(Query(f"sum by ({', '.join(by)}) ({FAILED}{_CHOSEN})", _legend(by)),),
-        least=0,
-    )
-
-
 def _against_usual(by: tuple[str, ...]) -> Panel:
     both = (f"sum by ({', '.join(by)}) ({series}{_CHOSEN})" for series in (FAILED, USUAL))
     failed, usual = both
     return TimeSeries(
-        title="Against the usual",
-        description="The amount that fails a minute, and dashed the median of the last day, which is known after two "
-        "hours. Somebody is woken at three times that and 5 % of the amount.",
+        title="Amounts that fail, a minute",
+        description="What failed spans carry, over five minutes, by currency, because those cannot be added up; dashed "
+        "the usual, which is the median of the last day, known after two hours. Somebody is woken at three times that "
+        "and 5 % of the amount.",
         queries=(Query(failed, _legend(by)), Query(usual, f"{_legend(by)} usually", dashed=True)),
         least=0,
+        width=24,
     )
 
 
@@ -118,12 +111,14 @@ def _measure(amounts: Amounts) -> Iterator[Panel]:
         queries=(Query(average, legend or amounts.name),), least=0, width=8,
     )  # fmt: skip
     if amounts.signed:
-        yield from _signed(amounts, legend)
+        yield _taken_back(amounts, legend)
     if amounts.buckets:
         yield Heatmap(
             title=f"{amounts.name}, how many of each", description="How large single amounts are.",
             queries=(Query(amounts.distribution()),), unit=SHORT,
         )  # fmt: skip
+    if amounts.signed:
+        yield _net(amounts, legend)
 
 
 def _table(amounts: Amounts) -> Panel:
@@ -161,22 +156,25 @@ def _of_measure(amounts: Amounts) -> str:
     return f'{{{MEASURE}="{amounts.name}",{SERVICE}=~"$service"}}'
 
 
-def _signed(amounts: Amounts, legend: str) -> Iterator[Panel]:
-    yield TimeSeries(
+def _taken_back(amounts: Amounts, legend: str) -> Panel:
+    back = amounts.rate("sum", amounts.currencies, negative=True)
+    return TimeSeries(
         title=f"{amounts.name} taken back, a minute",
         description="Negative values, by their magnitude: refunds, chargebacks.",
-        queries=(
-            Query(
-                _A_MINUTE + amounts.rate("sum", amounts.currencies, negative=True), legend or amounts.name
-            ),
-        ),
-        no_value="None", least=0,
-    )  # fmt: skip
-    net = amounts.total("sum", amounts.currencies)
+        queries=(Query(_A_MINUTE + back, legend or amounts.name),),
+        no_value="None",
+        least=0,
+    )
+
+
+def _net(amounts: Amounts, legend: str) -> Panel:
+    forth = amounts.total("sum", amounts.currencies)
     back = amounts.total("sum", amounts.currencies, negative=True)
-    yield Stat(
+    return Stat(
         title=f"{amounts.name}, net",
         description="In the time that is shown: what went through, less what was taken back; failed ones are in it.",
-        queries=(Query(f"{net} - ({back} or 0 * {net})", legend or amounts.name),),
-        decimals=0, width=24, height=5,
-    )  # fmt: skip
+        queries=(Query(f"{forth} - ({back} or 0 * {forth})", legend or amounts.name),),
+        decimals=0,
+        width=24,
+        height=5,
+    )

@@ -157,15 +157,22 @@ def _laid_out(rows: tuple[Row, ...]) -> list[models.Panel | models.RowPanel]:
 
 
 def _placed(panels: tuple[Panel, ...], number: int, top: int) -> tuple[list[models.Panel], int]:
-    """From left to right, then below the highest of a line; and where the last line ends."""
+    """From left to right, then below the highest of a line; and where the last line ends.
+
+    A panel that is as wide as the one before it, and has room below that within the line, is put there.
+    """
     placed: list[models.Panel] = []
     left, bottom = 0, top
     for i, panel in enumerate(panels):
-        if left + panel.width > COLUMNS:
-            left, top = 0, bottom
         built = panel_of(panel)
-        built.id_val = number + i
-        built.grid_pos = models.GridPos(h=panel.height, w=panel.width, x=left, y=top)
+        above = placed[-1].grid_pos if placed else None
+        if above and above.w == panel.width and above.y + above.h + panel.height <= bottom:
+            place = models.GridPos(h=panel.height, w=panel.width, x=above.x, y=above.y + above.h)
+        else:
+            if left + panel.width > COLUMNS:
+                left, top = 0, bottom
+            place = models.GridPos(h=panel.height, w=panel.width, x=left, y=top)
+            left, bottom = left + panel.width, max(bottom, top + panel.height)
+        built.id_val, built.grid_pos = number + i, place
         placed.append(built)
-        left, bottom = left + panel.width, max(bottom, top + panel.height)
     return placed, bottom

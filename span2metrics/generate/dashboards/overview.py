@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from span2metrics.config import Config
 from span2metrics.generate.alerting import MEASURES, SLOS
-from span2metrics.generate.dashboards.alerts import firing, firing_table
+from span2metrics.generate.dashboards.alerts import firing_number, firing_table
 from span2metrics.generate.dashboards.amounts import units
 from span2metrics.generate.dashboards.board import Board, Row, histograms
 from span2metrics.generate.dashboards.link import OVERVIEW, Link, cell, of_series, to_service
@@ -56,38 +56,39 @@ def board(config: Config) -> Board:
 
 def _now(config: Config, spans: Spans) -> Iterator[Panel]:
     with_costs, by = has_rules(config), units(config)
-    width = 4 if with_costs or config.slos else 6
+    few, more = (3, 4) if with_costs and config.slos else (5, 4) if with_costs else (5, 5) if config.slos else (6, 6)
     yield Stat(
         title="Services that fail",
         description="Services that fail more than 5 % of what they are asked. The table below has them first.",
         queries=(Query(f"count({spans.ratio(_BY)} > 0.05) or vector(0)"),),
-        steps=ANY_IS_BAD, width=width, height=4,
+        steps=ANY_IS_BAD, width=few, height=4,
     )  # fmt: skip
     yield Stat(
         title="Alerts that fire",
         description="Pages and tickets that Prometheus has firing; those that Alertmanager mutes, too.",
-        queries=(Query(f"count({firing()}) or vector(0)"),),
-        steps=ANY_IS_BAD, width=width, height=4,
+        queries=(Query(firing_number()),),
+        steps=ANY_IS_BAD, width=few, height=4,
     )  # fmt: skip
     yield Stat(
         title="Requests",
         description="What all services answer: SERVER and CONSUMER spans. A call through three services counts thrice.",
         queries=(Query(spans.rate(())),),
-        unit=PER_SECOND, width=width, height=4, sparkline=True,
+        unit=PER_SECOND, width=more, height=4, sparkline=True,
     )  # fmt: skip
     yield Stat(
         title="Share of failures",
         description="Of all that services answer, how much failed.",
         queries=(Query(spans.ratio(())),),
-        unit=RATIO, width=width, height=4, steps=FAILURES, sparkline=True, decimals=2,
+        unit=RATIO, width=more, height=4, steps=FAILURES, sparkline=True, decimals=2,
     )  # fmt: skip
     if with_costs:
+        shown = by[1:] if len(config.measures) == 1 and by[1:] else by
         yield Stat(
             title="Amounts that fail, a minute",
             description="What failed spans carry: what the failures cost, before retries that succeed. The three "
             "greatest of each measure and currency, which cannot be added up.",
-            queries=(Query(f"topk(3, sum by ({', '.join(by)}) ({FAILED}))", _legend(by)),),
-            steps=ANY_IS_BAD, width=width, height=4, decimals=0,
+            queries=(Query(f"topk(3, sum by ({', '.join(by)}) ({FAILED}))", _legend(shown)),),
+            steps=ANY_IS_BAD, width=6, height=4, decimals=0,
             links=(Link("Open the measure", MEASURES, (("measure", of_series("measure")),)),),
         )  # fmt: skip
     if config.slos:
@@ -95,7 +96,7 @@ def _now(config: Config, spans: Spans) -> Iterator[Panel]:
             title="Error budget left, at worst",
             description="Of the objective that has least. Below 0 it is overdrawn: more calls were bad than promised.",
             queries=(Query(f"bottomk(1, {REMAINING})", "{{slo}}"),),
-            unit=RATIO, steps=BUDGET, width=width, height=4, decimals=0,
+            unit=RATIO, steps=BUDGET, width=4, height=4, decimals=0,
             links=(Link("Open the objective", SLOS, (("slo", of_series("slo")),)),),
         )  # fmt: skip
 
@@ -123,7 +124,7 @@ def _services(config: Config, spans: Spans) -> Panel:
     ]
     if config.service_graph.enabled:
         queries.insert(2, Query(f"max by (service_name, cause) ({FAILURE.cause})", ref="blamed"))
-        columns.insert(3, Column("cause", "Because of", width=180))
+        columns.insert(2, Column("cause", "Because of", width=180))
     if config.slos:
         queries.append(Query(f"min by (service_name) ({REMAINING})", ref="budget"))
         columns.append(Column("budget", "Budget left", RATIO, BUDGET, width=110, decimals=0))

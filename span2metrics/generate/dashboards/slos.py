@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from span2metrics.config import Config
 from span2metrics.config.slos import Slo
 from span2metrics.generate.alerting import SLOS
-from span2metrics.generate.dashboards.alerts import firing, firing_table
+from span2metrics.generate.dashboards.alerts import firing_number, firing_table
 from span2metrics.generate.dashboards.board import Board, LabelValues, Row, histograms
 from span2metrics.generate.dashboards.link import Link, cell, of_series, to_service
 from span2metrics.generate.dashboards.panel import (
@@ -86,7 +86,7 @@ def _now() -> Iterator[Panel]:
     )  # fmt: skip
     yield Stat(
         title="Alerts that fire", description="On objectives; those that Alertmanager mutes, too.",
-        queries=(Query(f"count({firing(_HERE)}) or vector(0)"),), steps=ANY_IS_BAD, width=6, height=4,
+        queries=(Query(firing_number(_HERE)),), steps=ANY_IS_BAD, width=6, height=4,
     )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _tiers(slos: tuple[Slo, ...]) -> Steps:
 
 
 def _left() -> Panel:
-    soon = f"predict_linear({REMAINING}{_CHOSEN}[6h], 3 * 86400)"
+    soon = f"clamp_min(predict_linear({REMAINING}{_CHOSEN}[6h], 3 * 86400), -1)"
     return TimeSeries(
         title="Error budget left",
         description="Of the objective's window; below 0 it is overdrawn. Dashed: in three days, if it goes on as in "
