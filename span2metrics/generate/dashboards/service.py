@@ -29,7 +29,7 @@ from span2metrics.generate.dashboards.panel import (
     Table,
     TimeSeries,
 )
-from span2metrics.generate.dashboards.queries import Spans
+from span2metrics.generate.dashboards.queries import Spans, present
 from span2metrics.generate.red import NAMED, OWN, QUANTILES
 from span2metrics.generate.slo_series import REMAINING
 from span2metrics.generate.thresholds import ERROR_RATIO
@@ -173,17 +173,22 @@ def _operations(spans: Spans, own: str) -> Panel:
 
 def _parts(spans: Spans, own: str) -> Iterator[Panel]:
     by, legend = ("$by",), "{{$by}}"
+
+    def part(expr: str) -> tuple[Query]:
+        """Not all series have each label: those of an overflow have none of them."""
+        return (Query(present(expr, "$by"), legend),)
+
     yield TimeSeries(
         title="Requests by $by", description="Told apart by what is chosen above.",
-        queries=(Query(spans.rate(by, own), legend),), unit=PER_SECOND, least=0, stacked=True, width=8,
+        queries=part(spans.rate(by, own)), unit=PER_SECOND, least=0, stacked=True, width=8,
     )  # fmt: skip
     yield TimeSeries(
         title="Failures by $by", description="The share of each part that fails.",
-        queries=(Query(spans.ratio(by, own), legend),), unit=RATIO, least=0, width=8,
+        queries=part(spans.ratio(by, own)), unit=RATIO, least=0, width=8,
     )  # fmt: skip
     yield TimeSeries(
         title="95th percentile by $by", description="How long each part takes.",
-        queries=(Query(spans.durations.quantile(0.95, by, own), legend),), unit=SECONDS, least=0, width=8,
+        queries=part(spans.durations.quantile(0.95, by, own)), unit=SECONDS, least=0, width=8,
     )  # fmt: skip
 
 
