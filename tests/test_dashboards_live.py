@@ -5,13 +5,15 @@ What is tested is what a configuration's dashboards have: a panel that is added 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from tests import promql
-from tests.dashboards.boards import Json, panel_of, panels
+from span2metrics.generate.dashboards.link import HISTOGRAM
+from tests.dashboards import labels
+from tests.dashboards.boards import DATASOURCE, Json, panel_of, panels, variables
 from tests.dashboards.frames import Frame
 from tests.dashboards.scene import VARIANTS, Scene, scenes
 from tests.dashboards.shapes import faults, sorted_rows
@@ -21,10 +23,8 @@ LOOKED_AT = ("payments", "gateway")
 #: Boards and panels, by their names.
 OVERVIEW, SERVICE, MAP, BUSINESS = "overview", "service", "service-map", "business"
 AMOUNT = "payment_amount"
-#: The label of an arrow.
-BY_LABEL_JOIN = {"id"}
-#: Of alerts on objectives, which the tables of alerts show where there are any.
-OF_SLOS = {"slo"}
+#: Labels of alerts on objectives, which the tables of alerts show where there are any.
+OF_SLOS = {"slo", "window"}
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +67,99 @@ def test_every_panel_gets_what_it_can_show(scene: Scene) -> None:
     assert wrong == {}
 
 
-def test_every_label_that_is_asked_for_is_there(scene: Scene) -> None:
-    known = {*scene.prometheus.get("/api/v1/labels"), *BY_LABEL_JOIN, *(() if scene.config.slos else OF_SLOS)}
-    unknown = {
-        (name, panel["title"], label)
+def test_the_dashboard_of_any_service_is_one_without_faults(scene: Scene) -> None:
+    """What a service has no numbers for is empty, and all else is as it should be."""
+    board = scene.boards[SERVICE]
+    [variable] = [variable for variable in variables(board) if variable["name"] == "service"]
+    services = scene.options(board, variable)
+    assert len(services) == 8
+    wrong = {}
+    for look in (replace(scene, service=service) for service in services):
+        for panel in panels(board):
+            if any(look.asked(board, target) for target in panel["targets"]):
+                found = faults(panel, look.shown(board, panel), look.legends(board, panel))
+                wrong |= {(look.service, panel["title"]): found} if found else {}
+    assert wrong == {}
+
+
+def test_queries_name_metrics_labels_and_values_that_there_are(scene: Scene) -> None:
+    series = scene.prometheus.get("/api/v1/series", **{"match[]": '{__name__!=""}'})
+    metadata = scene.prometheus.get("/api/v1/metadata").items()
+    there = labels.known(series, [name for name, [first, *_] in metadata if first["type"] == "histogram"])
+    if not scene.config.slos:
+        there["ALERTS"] |= {label: set() for label in OF_SLOS}
+    wrong = {}
+    for name, board in scene.boards.items():
+        # Which service is chosen is nobody's error.
+        look = replace(scene, instead={v["name"]: "" for v in variables(board) if v["type"] == "query"})
+        for panel in panels(board):
+            for target in panel["targets"]:
+                if found := labels.faults(look.expr(board, target), there):
+                    wrong[name, panel["title"], target["refId"]] = found
+    assert wrong == {}
+
+
+def asking(board: Json, variable: Json) -> list[tuple[str, Json]]:
+    """Titles and queries of the panels that look at a variable."""
+    name = re.compile(rf"\$(?:{variable['name']}\b|\{{{variable['name']}\b)")
+    return [(panel["title"], t) for panel in panels(board) for t in panel["targets"] if name.search(t["expr"])]
+
+
+def test_every_variable_is_of_use(every: dict[str, Scene]) -> None:
+    """All have the data source, and the kind of histograms, which is kept on the way from board to board."""
+    unused = {
+        (name, variable["name"])
+        for scene in every.values()
         for name, board in scene.boards.items()
-        for panel in panels(board)
-        for target in panel["targets"]
-        for asked in [promql.read(scene.expr(board, target))]
-        for label in asked.grouping.union(*(selector.labels for selector in asked.selectors)) - known - asked.made
+        for variable in variables(board)
+        if not asking(board, variable) and variable["name"] not in {DATASOURCE, HISTOGRAM}
     }
-    assert unknown == set()
+    assert unused == set()
+
+
+def test_whichever_of_some_is_chosen_is_answered(scene: Scene) -> None:
+    chosen = [
+        (name, variable["name"], option["value"])
+        for name, board in scene.boards.items()
+        for variable in variables(board)
+        if variable["type"] == "custom" and (variable["name"] != HISTOGRAM or scene.variant.histograms == "both")
+        for option in variable["options"]
+    ]
+    assert len(chosen) >= 3
+    empty = []
+    for name, variable, value in chosen:
+        board = scene.boards[name]
+        for title, target in asking(board, {"name": variable}):
+            if not any(replace(look, instead={variable: value}).asked(board, target) for look in looks(scene, name)):
+                empty.append((name, variable, value, title, target["refId"]))
+    assert empty == []
+
+
+def test_who_chooses_all_one_by_one_sees_what_all_is(scene: Scene) -> None:
+    """And one alone is answered: by those that have such series, at least by one."""
+    several = [(n, v) for n, b in scene.boards.items() for v in variables(b) if v["type"] == "query" and v["multi"]]
+    assert len(several) >= 5
+    wrong = []
+    for name, variable in several:
+        board = scene.boards[name]
+        options = scene.options(board, variable)
+        one_by_one = replace(scene, instead={variable["name"]: options})
+        alone = [replace(scene, instead={variable["name"]: [option]}) for option in options]
+        for title, target in asking(board, variable):
+            found, wanted = (metrics(look.asked(board, target)) for look in (one_by_one, scene))
+            if found != wanted or not any(look.asked(board, target) for look in alone):
+                wrong.append((name, variable["name"], title, target["refId"], found, wanted))
+    assert wrong == []
+
+
+def metrics(answer: list[Json]) -> list[list[tuple[str, str]]]:
+    return sorted(sorted(element["metric"].items()) for element in answer)
+
+
+def test_prometheus_has_no_complaint_about_a_rule(scene: Scene) -> None:
+    groups = scene.prometheus.get("/api/v1/rules")["groups"]
+    assert len(groups) > 5
+    assert [rule["lastError"] for group in groups for rule in group["rules"] if rule.get("lastError")] == []
 
 
 def test_exemplars_lead_from_where_panels_promise_them(scene: Scene) -> None:

@@ -19,6 +19,8 @@ Values = Mapping[str, str | list[str]]
 ROOT = Path(__file__).parent.parent.parent
 PROVISIONED, IMPORT = ROOT / "dashboards" / "provisioned", ROOT / "dashboards" / "import"
 _VARIABLE = re.compile(r"\$(?:([a-zA-Z_]\w*)|\{(\w+)(?::(\w+))?\})")
+#: What means something in a pattern; in PromQL's texts a backslash is two.
+_SPECIAL = re.compile(r"[$^*{}\[\]'+?.()|]")
 _LABEL_VALUES = re.compile(r"label_values\((.+), (\w+)\)")
 DATASOURCE = "datasource"
 
@@ -61,7 +63,7 @@ class Clock:
 
 
 def interpolated(text: str, values: Values) -> str:
-    """As Grafana's Prometheus data source does: several values are a pattern of them.
+    """As Grafana's Prometheus data source does: several values, or one where there may be, are a pattern in a text.
 
     Raises KeyError for a variable that there is not; `${__data…}` and `${__field…}` of links are no variables.
     """
@@ -73,7 +75,8 @@ def interpolated(text: str, values: Values) -> str:
             return "&".join(f"var-{match[2]}={one}" for one in chosen)
         if isinstance(found, str):
             return found
-        return found[0] if len(found) == 1 else f"({'|'.join(found)})"
+        escaped = [_SPECIAL.sub(r"\\\\\g<0>", one) for one in found]
+        return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
 
     return _VARIABLE.sub(value, text)
 
@@ -92,9 +95,13 @@ def chosen(board: Json, ask: Callable[[str, str], Iterable[str]]) -> dict[str, s
     return values
 
 
-def _of_query(variable: Json, values: Values, ask: Callable[[str, str], Iterable[str]]) -> str | list[str]:
-    if variable["includeAll"]:
-        return [variable["allValue"]]
+def _of_query(variable: Json, values: Values, ask: Callable[[str, str], Iterable[str]]) -> str:
+    """The pattern of All stands there as it is."""
+    return str(variable["allValue"]) if variable["includeAll"] else listed(variable, values, ask)[0]
+
+
+def listed(variable: Json, values: Values, ask: Callable[[str, str], Iterable[str]]) -> list[str]:
+    """Among which is chosen, in order."""
     asked = _LABEL_VALUES.fullmatch(interpolated(variable["query"]["query"], values))
     assert asked, variable["query"]
-    return min(ask(asked[1], asked[2]))
+    return sorted(ask(asked[1], asked[2]))

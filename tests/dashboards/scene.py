@@ -22,7 +22,7 @@ from span2metrics.generate.alerting import SERVICES, Links
 from span2metrics.generate.dashboards.link import HISTOGRAM
 from tests.company import Company
 from tests.dashboards import crowd
-from tests.dashboards.boards import Clock, Json, Values, chosen, interpolated, made
+from tests.dashboards.boards import Clock, Json, Values, chosen, interpolated, listed, made
 from tests.dashboards.frames import Frame, series, table, transformed
 from tests.processes import FREE_PORTS, Running, running
 from tests.prometheus import Prometheus, eventually, launched
@@ -100,7 +100,8 @@ def shortened(rules: str) -> str:
 class Scene:
     """A variant in the incident, `at` which everything is asked.  `boards` are those of its configuration.
 
-    `service` is the one that is looked at where it is one.  `answers` are those that Prometheus has given already.
+    `service` is the one that is looked at where it is one, `instead` what is chosen in place of that with which a
+    dashboard is opened.  `answers` are those that Prometheus has given already.
     """
 
     variant: Variant
@@ -109,6 +110,7 @@ class Scene:
     prometheus: Prometheus
     at: float
     service: str = "payments"
+    instead: Values = field(default_factory=dict)
     answers: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
 
     def values(self, board: Json) -> Values:
@@ -116,7 +118,11 @@ class Scene:
         known = chosen(board, self._label_values)
         if board["uid"] == SERVICES:
             known["service"] = self.service
-        return known | Clock().values | {HISTOGRAM: self.variant.suffix}
+        return known | Clock().values | {HISTOGRAM: self.variant.suffix, **self.instead}
+
+    def options(self, board: Json, variable: Json) -> list[str]:
+        """Among which is chosen, of a variable that asks."""
+        return listed(variable, self.values(board), self._label_values)
 
     def _label_values(self, selector: str, label: str) -> list[str]:
         found: list[str] = self.prometheus.get(f"/api/v1/label/{label}/values", **{"match[]": selector})
