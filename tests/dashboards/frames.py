@@ -115,15 +115,16 @@ def _merge(frames: list[Frame], options: Json) -> list[Frame]:
     keys = [name for name in names if all(name in frame.names for frame in tables)]
     if not keys:
         return frames
-    merged: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    rows: list[dict[str, Any]] = []
+    by_key: dict[tuple[Any, ...], list[int]] = {}
     for row in (row for frame in tables for row in frame.rows()):
-        same = merged.setdefault(tuple(row[key] for key in keys), [])
-        matching = [i for i, other in enumerate(same) if _agree(other, row)]
+        same = by_key.setdefault(tuple(row[key] for key in keys), [])
+        matching = [i for i in same if _agree(rows[i], row)]
         for i in matching:
-            same[i] = same[i] | row
+            rows[i] = rows[i] | row
         if not matching:
-            same.append(row)
-    rows = [row for same in merged.values() for row in same]
+            same.append(len(rows))
+            rows.append(row)
     ref = f"merge-{'-'.join(frame.ref for frame in tables)}"
     return [Frame(ref, [Field(name, [row.get(name) for row in rows]) for name in names])]
 
@@ -133,15 +134,18 @@ def _agree(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _cells(frames: list[Frame], options: Json) -> list[Frame]:
-    """A table of each query's series: their labels, and in one cell the whole line."""
-    found = []
+    """A table of each query's series: their labels, and in one cell the whole line.
+
+    Each label's column is filled by itself: with one that not all lines have, cells would stand beside other lines.
+    """
+    found = [frame for frame in frames if not frame.fields]
     for ref in dict.fromkeys(frame.ref for frame in frames):
         lines = [frame.fields for frame in frames if frame.ref == ref and frame.fields]
-        labels = list(dict.fromkeys(label for _, value in lines for label in value.labels))
-        columns = [Field(label, [value.labels.get(label) for _, value in lines]) for label in labels]
-        cells = [Frame(ref, line) for line in lines]
         if lines:
-            found.append(Frame(ref, [*columns, Field(f"Trend #{ref}", cells)]))
+            labels = list(lines[0][1].labels)
+            assert all(set(value.labels) == set(labels) for _, value in lines), f"{ref}: labels that not all lines have"
+            columns = [Field(label, [value.labels[label] for _, value in lines]) for label in labels]
+            found.append(Frame(ref, [*columns, Field(f"Trend #{ref}", [Frame(ref, line) for line in lines])]))
     return found
 
 
