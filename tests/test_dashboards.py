@@ -129,6 +129,38 @@ def _overlap(board: Json) -> None:
     panels(board)[1]["gridPos"]["x"] = 0
 
 
+def _folded_overlap(board: Json) -> None:
+    copies = copy.deepcopy(panels(board)[:2])
+    for panel in copies:
+        panel |= {"id": panel["id"] + 1000, "title": f"{panel['title']} once more"}
+        panel["gridPos"] |= {"x": 0}
+    place = {"x": 0, "y": 1000, "w": 24, "h": 1}
+    row = {"type": "row", "collapsed": True, "title": "More", "id": 999, "gridPos": place, "panels": copies}
+    board["panels"].append(row)
+
+
+def _too_wide(board: Json) -> None:
+    panels(board)[-1]["gridPos"]["w"] += 1
+
+
+def _dead_link_of_a_title(board: Json) -> None:
+    url = "/d/nowhere?${datasource:queryparam}&${__url_time_range}"
+    panels(board)[0]["links"] = [{"title": "Elsewhere", "url": url}]
+
+
+def _dead_link_of_numbers(board: Json) -> None:
+    url = "/d/nowhere?${datasource:queryparam}&${__url_time_range}"
+    panels(board)[0]["fieldConfig"]["defaults"]["links"] = [{"title": "Elsewhere", "url": url}]
+
+
+def _unknown_variable(board: Json) -> None:
+    _link(board)["url"] = _link(board)["url"].replace("var-service", "var-servant")
+
+
+def _of_one_name(board: Json) -> None:
+    panels(board)[1]["title"] = panels(board)[0]["title"]
+
+
 def _twice(board: Json) -> None:
     panels(board)[1]["id"] = panels(board)[0]["id"]
 
@@ -176,6 +208,9 @@ def _link(board: Json) -> Json:
         (_misspelled, ".tittle is lost"),
         (_misspelled_unit, "untit is lost"),
         (_overlap, "is over"),
+        (_folded_overlap, "is over"),
+        (_too_wide, "is wider than the grid"),
+        (_of_one_name, "titles are not unique"),
         (_twice, "ids are not unique"),
         (_source, "another data source"),
         (_silent, "is not described"),
@@ -183,6 +218,9 @@ def _link(board: Json) -> Json:
         (_no_variable, "KeyError('nobody')"),
         (_own_window, "[5m]"),
         (_dead_link, "there is no dashboard nowhere"),
+        (_dead_link_of_a_title, "there is no dashboard nowhere"),
+        (_dead_link_of_numbers, "there is no dashboard nowhere"),
+        (_unknown_variable, "has no variable servant"),
         (_forgetful_link, "does not keep the time"),
         (_unknown_column, "there is no column Servant"),
     ],

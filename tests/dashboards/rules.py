@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -56,10 +56,16 @@ def _layout(board: Json) -> Iterator[str]:
     ids = [panel["id"] for panel in every]
     if len(set(ids)) != len(ids):
         yield f"ids are not unique: {ids}"
+    yield from _overlaps(board["panels"])
+    for row in board["panels"]:
+        yield from _overlaps(row.get("panels", ()))  # folded away: unfolding moves all below, none of these
+
+
+def _overlaps(laid: Iterable[Json]) -> Iterator[str]:
     taken: dict[tuple[int, int], str] = {}
-    for panel in board["panels"]:
+    for panel in laid:
         place = panel["gridPos"]
-        if not 0 <= place["x"] <= place["x"] + place["w"] <= COLUMNS:
+        if not 0 <= place["x"] < place["x"] + place["w"] <= COLUMNS:
             yield f"{panel['title']} is wider than the grid"
         for cell in ((x, y) for x in range(place["x"], place["x"] + place["w"]) for y in _rows(place)):
             if cell in taken:
@@ -119,14 +125,19 @@ def _windows(expr: str) -> Iterator[str]:
 
 def _links(board: Json, boards: Mapping[str, Json]) -> Iterator[str]:
     for panel in panels(board):
-        for override in panel["fieldConfig"]["overrides"]:
-            for link in (
-                link for set_to in override["properties"] if set_to["id"] == "links" for link in set_to["value"]
-            ):
-                yield from (f"{panel['title']}: {fault}" for fault in link_faults(link["url"], boards, panel))
+        for link in _of_panel(panel):
+            yield from (f"{panel['title']}: {fault}" for fault in link_faults(link["url"], boards, panel))
     for link in board["links"]:
         if not (link["includeVars"] and link["keepTime"] and set(link["tags"]) <= set(board["tags"])):
             yield f"link {link['title']} does not keep time and variables, or leads nowhere"
+
+
+def _of_panel(panel: Json) -> Iterator[Json]:
+    """Wherever Grafana takes them from: the panel's title, its numbers, those that are overridden."""
+    yield from panel.get("links", ())
+    yield from panel["fieldConfig"]["defaults"].get("links", ())
+    properties = (p for override in panel["fieldConfig"]["overrides"] for p in override["properties"])
+    yield from (link for set_to in properties if set_to["id"] == "links" for link in set_to["value"])
 
 
 def link_faults(url: str, boards: Mapping[str, Json], panel: Json | None = None) -> Iterator[str]:
