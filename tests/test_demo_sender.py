@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -207,3 +209,22 @@ async def _terminate(child: Child) -> int:
 @pytest.mark.parametrize("end", [_close_input, _terminate], ids=["its parent is gone", "SIGTERM"])
 def test_a_child_without_duration_ends_well_when(end: Callable[[Child], Awaitable[int]]) -> None:
     assert with_child(end, rate=50.0)[0] == 0
+
+
+def test_each_endpoint_gets_all_spans_and_one_that_takes_none_is_told_of() -> None:
+    async def scenario() -> tuple[Collector, Collector, list[int | None]]:
+        async with collector() as (first, one), collector() as (second, other):
+            codes = [await _company(one, other), await _company(one, other, "127.0.0.1:1")]
+            return first, second, codes
+
+    first, second, codes = asyncio.run(scenario())
+    assert first.span_ids() == second.span_ids()
+    assert len(first.span_ids()) > 100
+    assert codes == [0, 1]
+
+
+async def _company(*endpoints: str) -> int | None:
+    """The exit code of a process that sends to them for half a second."""
+    words = [sys.executable, "-m", "span2metrics.demo", *endpoints, "--rate=50", "--duration=0.5"]
+    process = await asyncio.create_subprocess_exec(*words, stderr=subprocess.DEVNULL)
+    return await process.wait()

@@ -5,9 +5,9 @@ PostgreSQL database, and tells settlement and notifications, which sends mail, t
 card network and the ledger's database have two bad ones.
 
 Read in this order: `company` and `behaviour` (the tables), `script` (their vocabulary), `unfolding` and `traffic` (a
-trace in time), `graph` (who asked whom in it), `conventions` (what a span carries), `encode`, `sender`, `room`.  The
-room stands beside the daemon and knows only its address and the names of its metrics; tests use `traffic.Traffic` and
-`encode.encode` as a source of spans whose true counts and true graph are known.
+trace in time), `graph` (who asked whom in it), `conventions` (what a span carries), `encode`, `sender`, `senders`,
+`room`.  The room stands beside the daemon and knows only its address and the names of its metrics; tests use
+`traffic.Traffic` and `encode.encode` as a source of spans whose true counts and true graph are known.
 """
 
 from __future__ import annotations

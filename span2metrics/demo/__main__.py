@@ -1,4 +1,4 @@
-"""`python -m span2metrics.demo ENDPOINT`: the demo's traffic alone, to any OTLP/gRPC endpoint."""
+"""`python -m span2metrics.demo ENDPOINT...`: the demo's traffic alone, to any OTLP/gRPC endpoints."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _positive.__name__ = "number above 0"  # argparse says: invalid number above 0 v
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the flags and runs; returns the exit code."""
     parser = argparse.ArgumentParser(
-        "python -m span2metrics.demo", description="A small payments company that sends its spans to ENDPOINT."
+        "python -m span2metrics.demo", description="A small payments company that sends its spans to each ENDPOINT."
     )
-    parser.add_argument("endpoint", nargs="?", default="localhost:4317", help="OTLP/gRPC receiver (%(default)s)")
+    parser.add_argument("endpoints", nargs="*", metavar="endpoint", help="OTLP/gRPC receivers (localhost:4317)")
     parser.add_argument("--rate", type=_positive, default=DEFAULT_RATE, help="traces a second (%(default)s)")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="same seed, same traces (%(default)s)")
     parser.add_argument("--duration", type=_positive, help="seconds to run; default: until stopped")
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = vars(parser.parse_args(argv))
     if options.pop("until_eof"):
         threading.Thread(target=_terminate_at_eof, name="stdin", daemon=True).start()
-    return run(**options)
+    return run(*(options.pop("endpoints") or ["localhost:4317"]), **options)
 
 
 def _terminate_at_eof() -> None:

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from span2metrics.demo.address import reachable
 from span2metrics.demo.incident import INCIDENTS
-from span2metrics.demo.sender import Sender, wait
+from span2metrics.demo.sender import wait
+from span2metrics.demo.senders import Senders
 from span2metrics.demo.span import Span
 from span2metrics.demo.traffic import Traffic, arrival_s
 
@@ -50,7 +51,7 @@ class _UnderWay(NamedTuple):
 class Room:
     """The company at work.  Pure but for the sender: `advance` is told how much time has passed."""
 
-    def __init__(self, traffic: Traffic, sender: Sender, settings: Settings) -> None:
+    def __init__(self, traffic: Traffic, sender: Senders, settings: Settings) -> None:
         self._traffic = traffic
         self._sender = sender
         self._settings = settings
@@ -93,8 +94,7 @@ async def play(room: Room, stopping: asyncio.Event, clock: Callable[[], float]) 
 
 
 def run(
-    endpoint: str,
-    *,
+    *endpoints: str,
     rate: float = DEFAULT_RATE,
     seed: int = DEFAULT_SEED,
     duration: float | None = None,
@@ -102,27 +102,28 @@ def run(
 ) -> int:
     """The demo's process: sends until `duration` seconds have passed, or SIGINT or SIGTERM.
 
-    `endpoint` is `host:port` of an OTLP/gRPC receiver, `rate` in traces a second, `incident` a key of `INCIDENTS`.
-    With a duration only whole traces are sent, and all of them.  Returns an exit code: 0, or 1 when spans were offered
-    and none was accepted.  Call it in a process's main thread.
+    `endpoints` are `host:port` of OTLP/gRPC receivers, each of which gets all spans, `rate` in traces a second,
+    `incident` a key of `INCIDENTS`.  With a duration only whole traces are sent, and all of them.  Returns an exit
+    code: 0, or 1 when spans were offered and some endpoint accepted none.  Call it in a process's main thread.
     """
     if not 0 < rate < math.inf:
         raise ValueError("rate must be a number above 0")
     traffic = Traffic(seed, INCIDENTS[incident])
-    return asyncio.run(_live(reachable(endpoint), traffic, Settings(rate, duration, time.time_ns())))
+    settings = Settings(rate, duration, time.time_ns())
+    return asyncio.run(_live([reachable(endpoint) for endpoint in endpoints], traffic, settings))
 
 
-async def _live(endpoint: str, traffic: Traffic, settings: Settings) -> int:
+async def _live(endpoints: list[str], traffic: Traffic, settings: Settings) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    sender = Sender(endpoint, _say)
+    sender = Senders(endpoints, _say)
     sender.start()
     try:
         await play(Room(traffic, sender, settings), stopping, time.monotonic)
     finally:
         await sender.stop(GRACE_S)
-    return 0 if sender.sent or not sender.offered else 1
+    return 0 if sender.heard else 1
 
 
 def _say(line: str) -> None:

@@ -32,7 +32,7 @@ from tests.scrapers import BUILT, DEBIAN, SCRAPERS, Scraper
 SHORTENED = {"1m": "5s", "2m": "8s", "3m": "8s", "5m": "16s", "1h": "16s"}
 _LONGEST = "30s"
 #: Of offsets, which must not reach back to before the start.
-OFFSETS = {"15m": "20s", "2h": "20s", "1d": "20s", "1w": "30s", "23h45m": "5s", "167h45m": "6s", "335h45m": "7s"}
+OFFSETS = {"15m": "14s", "2h": "8s", "1d": "20s", "1w": "30s", "23h45m": "5s", "167h45m": "6s", "335h45m": "7s"}
 _LONG = r"(?P<long>(?:\d+[smhdw])+)\b"
 _DURATION = re.compile(rf"(?P<before>\[|:(?=\d+[smhdw]\])|offset |\b(?:for|keep_firing_for|interval): ){_LONG}")
 _OFTEN = "1s"
