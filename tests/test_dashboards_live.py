@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests import promql
 from tests.dashboards.boards import Json, panel_of, panels
 from tests.dashboards.frames import Frame
 from tests.dashboards.scene import VARIANTS, Scene, scenes
@@ -20,6 +21,10 @@ LOOKED_AT = ("payments", "gateway")
 #: Boards and panels, by their names.
 OVERVIEW, SERVICE, MAP, BUSINESS = "overview", "service", "service-map", "business"
 AMOUNT = "payment_amount"
+#: The label of an arrow.
+BY_LABEL_JOIN = {"id"}
+#: Of alerts on objectives, which the tables of alerts show where there are any.
+OF_SLOS = {"slo"}
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +65,19 @@ def test_every_panel_gets_what_it_can_show(scene: Scene) -> None:
             if all(found):
                 wrong[f"{name}: {panel['title']}"] = found
     assert wrong == {}
+
+
+def test_every_label_that_is_asked_for_is_there(scene: Scene) -> None:
+    known = {*scene.prometheus.get("/api/v1/labels"), *BY_LABEL_JOIN, *(() if scene.config.slos else OF_SLOS)}
+    unknown = {
+        (name, panel["title"], label)
+        for name, board in scene.boards.items()
+        for panel in panels(board)
+        for target in panel["targets"]
+        for asked in [promql.read(scene.expr(board, target))]
+        for label in asked.grouping.union(*(selector.labels for selector in asked.selectors)) - known - asked.made
+    }
+    assert unknown == set()
 
 
 def test_exemplars_lead_from_where_panels_promise_them(scene: Scene) -> None:

@@ -122,9 +122,13 @@ class Scene:
         found: list[str] = self.prometheus.get(f"/api/v1/label/{label}/values", **{"match[]": selector})
         return found
 
+    def expr(self, board: Json, target: Json) -> str:
+        """A panel's query, as Prometheus is asked it."""
+        return interpolated(shortened(target["expr"]), self.values(board))
+
     def asked(self, board: Json, target: Json) -> list[Json]:
-        """What Prometheus answers to a panel's query."""
-        expr = interpolated(shortened(target["expr"]), self.values(board))
+        """What Prometheus answers to it."""
+        expr = self.expr(board, target)
         path, when = "/api/v1/query", {"time": f"{self.at:.3f}"}
         if target.get("range"):
             start = self.at - float(Clock().shown.rstrip("s"))
@@ -134,7 +138,7 @@ class Scene:
         return self.answers[path, expr]
 
     def exemplars(self, board: Json, target: Json) -> list[Json]:
-        expr = interpolated(shortened(target["expr"]), self.values(board))
+        expr = self.expr(board, target)
         when = {"start": f"{self.at - 120:.3f}", "end": f"{self.at:.3f}"}
         return list(self.prometheus.get("/api/v1/query_exemplars", query=expr, **when))
 
