@@ -17,7 +17,7 @@ from tests.bench.requests import pairs
 
 CROWD = "crowd"
 #: Settings under which it meets limits that the company does not.
-SETTINGS = "limits: {series_per_service: 150}\nservice_graph: {wait: 1s, max_items: 2000}\n"
+SETTINGS = "limits: {series_per_service: 150}\nservice_graph: {wait: 1s, max_items: 2000, messaging_latency: true}\n"
 #: Rounds in which more halves of edges come than may wait; afterwards there are none that crowd out others.
 _FLOODS = 4
 

@@ -24,6 +24,8 @@ try:
 except ImportError:
     sys.exit("pictures are drawn with matplotlib: pip install matplotlib")
 
+#: Fields of a node, and what its options call them.
+_STATS = (("mainstat", "main"), ("secondarystat", "secondary"))
 COLUMNS, COLUMN_IN, ROW_IN = 24, 0.8, 0.4
 BACK, PANEL, TEXT, FAINT = "#111217", "#181b1f", "#ccccdc", "#6e7079"
 COLORS = {
@@ -232,13 +234,14 @@ def _node_graph(axes: Any, scene: Scene, board: Json, panel: Json) -> None:
     at = _places([row["id"] for row in nodes], [(row["source"], row["target"]) for row in edges])
     axes.set_aspect("equal")
     for row in edges:
-        color = COLORS["red"] if row["secondarystat"] > 0.05 else "#8e8e8e"
+        color = row.get("color") or "#8e8e8e"
         axes.annotate(
             "",
             at[row["target"]],
             at[row["source"]],
             arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 20, "shrinkB": 20},
         )
+    units = panel["options"]["nodes"]
     for row in nodes:
         failed = 360 * row["arc__failed"]
         axes.add_patch(Wedge(at[row["id"]], 0.42, 90, 90 + failed, width=0.07, color=COLORS["red"]))
@@ -247,7 +250,7 @@ def _node_graph(axes: Any, scene: Scene, board: Json, panel: Json) -> None:
         axes.text(
             x,
             y,
-            f"{written(row['mainstat'], 'short')}/s\n{written(row.get('secondarystat'), 's')}",
+            "\n".join(_stat_of_node(row.get(stat), units.get(f"{unit}StatUnit", "")) for stat, unit in _STATS),
             color=TEXT,
             fontsize=7,
             ha="center",
@@ -255,6 +258,11 @@ def _node_graph(axes: Any, scene: Scene, board: Json, panel: Json) -> None:
         )
         axes.text(x, y - 0.6, row["title"], color=TEXT, fontsize=8, ha="center")
     axes.set(xlim=(-0.8, 1 + max(x for x, _ in at.values())), ylim=(-1, 1 + max(y for _, y in at.values())))
+
+
+def _stat_of_node(value: float | None, unit: str) -> str:
+    """Grafana scales nothing here: two decimals, and the unit as it is written."""
+    return "" if value is None or not math.isfinite(value) else f"{value:.2f} {unit}".rstrip()
 
 
 def _places(nodes: list[str], edges: list[tuple[str, str]]) -> dict[str, tuple[float, float]]:

@@ -20,6 +20,8 @@ _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _ITS_OWN = re.compile(
     r"\$\{__(?:url_time_range|data\.fields\[\"[^\"]+\"\]:percentencode|field\.labels\.\w+:percentencode)\}"
 )
+#: Labels of a node graph's nodes, which stay as they are.
+_OF_NODES = {"id", "title"}
 _RATE = re.compile(r"\b(?:rate|increase)\(")
 _WINDOW = re.compile(r"\[([^\]]+)\]")
 #: Windows that stand for themselves: a forecast looks at so much.
@@ -170,5 +172,8 @@ def _fields(value: str, panel: Json | None) -> Iterator[str]:
         renamed = [
             t["options"]["renameByName"] for t in (panel or {}).get("transformations", ()) if t["id"] == "organize"
         ]
-        if not any(column[1] in names.values() for names in renamed):
+        known = {name for names in renamed for name in names.values()}
+        if panel and panel["type"] == "nodeGraph":
+            known |= _OF_NODES
+        if column[1] not in known:
             yield f"there is no column {column[1]}"

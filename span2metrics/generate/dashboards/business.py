@@ -31,15 +31,20 @@ from span2metrics.generate.red import ERROR
 
 _CHOSEN = f'{{{MEASURE}=~"$measure",{SERVICE}=~"$service"}}'
 _A_MINUTE = "60 * "
+_LARGE = "How large single amounts are, failed ones too."
+_OF_CURRENCIES = ("", " Those of all currencies, each as it is in its own.")
+#: Panels of a line, at most.
+_ABREAST = 3
 
 
 def board(config: Config) -> Board:
     """For configurations for which there are rules on measures."""
     by = units(config)
     every = [Amounts.of(measure, config) for measure in config.measures]
-    rows = [Row("What it costs", (*_costs(every), _against_usual(by)))]
+    rows = [Row("What it costs", (*_costs(every), *_over_time(by)))]
     rows += [Row(amounts.name, tuple(_measure(amounts))) for amounts in every]
-    rows += [Row("What is told", (firing_table("Active alerts on measures", f'{MEASURE}=~"$measure",{MEASURE}!=""'),))]
+    alerts = f'{MEASURE}=~"$measure",{MEASURE}!="",{SERVICE}=~"$service"'
+    rows += [Row("What is told", (firing_table("Active alerts on measures", alerts),))]
     return Board(
         MEASURES,
         "business",
@@ -70,19 +75,28 @@ def _costs(every: Iterable[Amounts]) -> Iterator[Panel]:
             queries=(Query(f"sort_desc({failed} / ({everything} > 0))", _legend(amounts.currencies)),),
             unit=RATIO, steps=FAILURES, decimals=1, width=8, height=5,
         )  # fmt: skip
+        yield _table(amounts)
 
 
-def _against_usual(by: tuple[str, ...]) -> Panel:
-    both = (f"sum by ({', '.join(by)}) ({series}{_CHOSEN})" for series in (FAILED, USUAL))
-    failed, usual = both
-    return TimeSeries(
+def _over_time(by: tuple[str, ...]) -> Iterator[Panel]:
+    """Of all measures that are chosen: against what is usual, and as a share."""
+    failed, usual, everything = (f"sum by ({', '.join(by)}) ({series}{_CHOSEN})" for series in (FAILED, USUAL, AMOUNT))
+    yield TimeSeries(
         title="Amounts that fail, a minute",
         description="What failed spans carry, over five minutes, by currency, because those cannot be added up; dashed "
         "the usual, which is the median of the last day, known after two hours. Somebody is woken at three times that "
         "and 5 % of the amount.",
         queries=(Query(failed, _legend(by)), Query(usual, f"{_legend(by)} usually", dashed=True)),
         least=0,
-        width=24,
+    )
+    yield TimeSeries(
+        title="Share of the amount that fails",
+        description="Over five minutes; from 5 % on somebody is woken, if it is also three times the usual.",
+        queries=(Query(f"({failed} or 0 * {everything}) / ({everything} > 0)", _legend(by)),),
+        unit=RATIO,
+        steps=FAILURES,
+        lines_at_steps=True,
+        least=0,
     )
 
 
@@ -91,7 +105,7 @@ def _legend(labels: Iterable[str]) -> str:
 
 
 def _measure(amounts: Amounts) -> Iterator[Panel]:
-    yield _table(amounts)
+    yield from _failing_by(amounts)
     currencies, legend = amounts.currencies, _legend(amounts.currencies)
     yield TimeSeries(
         title=f"{amounts.name} a minute", description="What goes through, a minute.",
@@ -114,11 +128,27 @@ def _measure(amounts: Amounts) -> Iterator[Panel]:
         yield _taken_back(amounts, legend)
     if amounts.buckets:
         yield Heatmap(
-            title=f"{amounts.name}, how many of each", description="How large single amounts are.",
+            title=f"{amounts.name}, how many of each", description=_LARGE + _OF_CURRENCIES[bool(currencies)],
             queries=(Query(amounts.distribution()),), unit=SHORT,
         )  # fmt: skip
     if amounts.signed:
         yield _net(amounts, legend)
+
+
+def _failing_by(amounts: Amounts) -> Iterator[Panel]:
+    """Over time, by service and by each of the measure's own labels."""
+    others = (SERVICE, *(label for label in amounts.labels if label not in amounts.currencies))
+    for label in others:
+        by, called = (label, *amounts.currencies), "service" if label == SERVICE else label.replace("_", " ")
+        failed = present(f"{_A_MINUTE}{amounts.rate('sum', by, ERROR)}", *by)
+        yield TimeSeries(
+            title=f"{amounts.name} that fails, by {called}",
+            description="What failed spans carry, a minute. One line that rises alone is a fault of that one.",
+            queries=(Query(failed, _legend(by)),),
+            least=0,
+            width=24 // len(others) if len(others) <= _ABREAST else 24 // _ABREAST,
+            no_value="Nothing fails",
+        )
 
 
 def _table(amounts: Amounts) -> Panel:

@@ -13,8 +13,10 @@ from span2metrics.generate.dashboards.board import Board, LabelValues, Row, hist
 from span2metrics.generate.dashboards.link import of_series, to_service
 from span2metrics.generate.dashboards.panel import (
     ANY_IS_BAD,
+    BLUE,
     BYTES,
     GREEN,
+    ORANGE,
     PER_SECOND,
     RATIO,
     RED,
@@ -30,11 +32,17 @@ from span2metrics.generate.dashboards.panel import (
     TimeSeries,
 )
 from span2metrics.generate.dashboards.queries import INTERVAL
+from span2metrics.generate.thresholds import DROPPED_RATIO
 from span2metrics.names import SelfMetric
 
 _HERE = 'instance=~"$instance"'
+#: Others have metrics of their processes too, Prometheus itself for one.
+_PROCESS = f'job="{JOB}",{_HERE}'
+#: An alert that says that nothing is there has no instance.
+_ALERTS = 'alertname=~"Span2metrics.*",instance=~"$instance|"'
 _FULL: Steps = ((None, GREEN), (0.8, YELLOW), (0.95, RED))
 _MISSING: Steps = ((None, RED), (1, GREEN))
+_DROPPED: Steps = ((None, GREEN), (1e-9, YELLOW), (DROPPED_RATIO.value, RED))
 #: Metrics of the process, as the client library of Prometheus has them.
 _CPU, _RSS, _START = "process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"
 _FDS, _MOST_FDS = "process_open_fds", "process_max_fds"
@@ -43,17 +51,17 @@ _FDS, _MOST_FDS = "process_open_fds", "process_max_fds"
 def board(config: Config) -> Board:
     """For every configuration."""
     rows = [
-        Row("Now", tuple(_now())),
+        Row("Now", (*_now(), firing_table("Active alerts on span2metrics", _ALERTS, height=6), _instances())),
         Row("What comes in", tuple(_intake())),
         Row("What becomes of it", tuple(_outcome())),
         Row("Series and limits", tuple(_series())),
-        Row("The process", tuple(_process())),
+        Row("The process", tuple(_process()), folded=True),
         Row("Spans that were odd", tuple(_odd()), folded=True),
         Row("Memory for what is known", tuple(_known()), folded=True),
         Row("Scrapes", tuple(_scrapes()), folded=True),
     ]
     if config.service_graph.enabled:
-        rows.insert(4, Row("Service graph", tuple(_graph())))
+        rows.insert(4, Row("Service graph", tuple(_graph()), folded=True))
     return Board(
         DAEMON,
         "span2metrics",
@@ -76,9 +84,13 @@ def _rate(metric: SelfMetric, by: str = "", matchers: str = "") -> str:
     return f"sum by ({by}) (rate({metric.name}_total{{{chosen}}}[{INTERVAL}]))"
 
 
-def _value(metric: SelfMetric | str) -> str:
+def _value(metric: SelfMetric) -> str:
     """Of a gauge."""
-    return f"{metric if isinstance(metric, str) else metric.name}{{{_HERE}}}"
+    return f"{metric.name}{{{_HERE}}}"
+
+
+def _process_value(metric: str) -> str:
+    return f"{metric}{{{_PROCESS}}}"
 
 
 def _p95(metric: SelfMetric, by: str = "") -> str:
@@ -100,8 +112,8 @@ def _lines(title: str, description: str, *queries: Query, unit: str = PER_SECOND
 def _now() -> Iterator[Panel]:
     up = f'min(up{{job="{JOB}",{_HERE}}})'
     yield Stat(
-        title="Up", description="0 if any instance cannot be scraped.", queries=(Query(up),), steps=_MISSING,
-        texts=((0, 0, "DOWN"), (1, 1, "up")), width=3, height=4,
+        title="Up", description="DOWN if any instance cannot be scraped, or Prometheus knows of none.",
+        queries=(Query(f"{up} or vector(0)"),), steps=_MISSING, texts=((0, 0, "DOWN"), (1, 1, "up")), width=3, height=4,
     )  # fmt: skip
     yield Stat(
         title="Spans", description="Received and applied, a second.", queries=(Query(_rate(names.RECEIVED_SPANS)),),
@@ -114,22 +126,25 @@ def _now() -> Iterator[Panel]:
         queries=(Query(f"({refused} or vector(0)) / ({every} > 0)"),), unit=RATIO, steps=ANY_IS_BAD, decimals=2,
         no_value="No requests", width=4, height=4,
     )  # fmt: skip
+    lost = _rate(names.DROPPED_SPANS, matchers=f'reason!="{names.FILTERED}"')
     yield Stat(
         title="Spans dropped",
-        description="Of those received, how many no series counts: by filters, or by time.slack.",
-        queries=(Query(f"({_rate(names.DROPPED_SPANS)} or vector(0)) / ({_rate(names.RECEIVED_SPANS)} > 0)"),),
-        unit=RATIO, decimals=2, no_value="No spans", width=4, height=4,
+        description="Of those received, how many no series counts, filters apart: they ended outside time.slack. Rates "
+        "are too low by that share.",
+        queries=(Query(f"({lost} or vector(0)) / ({_rate(names.RECEIVED_SPANS)} > 0)"),),
+        unit=RATIO, steps=_DROPPED, decimals=2, no_value="No spans", width=4, height=4,
     )  # fmt: skip
     fill = f"max({_value(names.LABEL_SETS)} / ({_value(names.SERIES_LIMIT)} > 0))"
+    unlimited = f"max({_value(names.SERIES_LIMIT)}) - 1"
     yield Stat(
         title="Room for series", description="Label sets that there are, of those that there may be.",
-        queries=(Query(fill),), unit=RATIO, steps=_FULL, decimals=1, no_value="No limit", width=4, height=4,
+        queries=(Query(f"{fill} or {unlimited}"),), unit=RATIO, steps=_FULL, decimals=1,
+        texts=((-1, -1, "No limit"),), width=4, height=4,
     )  # fmt: skip
     yield Stat(
-        title="Memory", description="Resident, of the largest instance.", queries=(Query(f"max({_value(_RSS)})"),),
-        unit=BYTES, sparkline=True, width=4, height=4,
+        title="Memory", description="Resident, of the largest instance.",
+        queries=(Query(f"max({_process_value(_RSS)})"),), unit=BYTES, sparkline=True, width=4, height=4,
     )  # fmt: skip
-    yield firing_table("Active alerts on span2metrics", 'alertname=~"Span2metrics.*"', height=6)
 
 
 def _intake() -> Iterator[Panel]:
@@ -141,7 +156,10 @@ def _intake() -> Iterator[Panel]:
         "Requests by outcome",
         "overloaded, abandoned and internal_error are tried again by their clients; of malformed, too_large and "
         "unsupported ones the spans are lost: look at the daemon's log for who sends them.",
-        Query(f"{_rate(names.RECEIVED_REQUESTS, 'outcome')} > 0", "{{outcome}}"),
+        *(
+            Query(_rate(names.RECEIVED_REQUESTS, "outcome", outcomes(which)), "{{outcome}}", color=color)
+            for which, color in (((names.ACCEPTED,), GREEN), (REFUSED, ORANGE), (BAD, RED))
+        ),
     )
     yield _lines(
         "Bytes", "Of applied requests, decompressed.", Query(_rate(names.RECEIVED_BYTES, "receiver"), "{{receiver}}"),
@@ -172,8 +190,13 @@ def _outcome() -> Iterator[Panel]:
         unit="cps",
     )
     yield _lines(
-        "Dropped", "By filters, or because they ended outside time.slack.",
-        Query(_rate(names.DROPPED_SPANS, "reason"), "{{reason}}"), unit="cps",
+        "Dropped",
+        "By filters, which is meant; or, red, because they ended outside time.slack: see how late they come.",
+        *(
+            Query(_rate(names.DROPPED_SPANS, "reason", f'reason="{reason}"'), "{{reason}}", color=color)
+            for reason, color in zip(names.DROP_REASONS, (BLUE, RED), strict=True)
+        ),
+        unit="cps",
     )  # fmt: skip
     yield _lines(
         "How late spans come", "From a span's end to its being taken, 95th percentile: senders' batches and queues.",
@@ -227,25 +250,28 @@ def _graph() -> Iterator[Panel]:
 
 
 def _process() -> Iterator[Panel]:
-    cpu = f"rate({_CPU}{{{_HERE}}}[{INTERVAL}])"
+    cpu = f"rate({_process_value(_CPU)}[{INTERVAL}])"
     yield _lines("CPU", "Cores that are busy.", Query(cpu, "{{instance}}"), unit=SHORT)
     yield _lines(
         "Memory by instance",
         "Resident; it levels off with the number of series.",
-        Query(_value(_RSS), "{{instance}}"),
+        Query(_process_value(_RSS), "{{instance}}"),
         unit=BYTES,
     )
     yield _lines(
-        "Open files", "Connections, mostly; the limit is dashed.", Query(_value(_FDS), "{{instance}}"),
-        Query(_value(_MOST_FDS), "limit of {{instance}}", dashed=True), unit=SHORT,
+        "Open files", "Connections, mostly; the limit is dashed.", Query(_process_value(_FDS), "{{instance}}"),
+        Query(_process_value(_MOST_FDS), "limit of {{instance}}", dashed=True), unit=SHORT,
     )  # fmt: skip
+
+
+def _instances() -> Panel:
     reloaded = f"{_value(names.RELOAD_TIMESTAMP)} * 1000"
-    yield Table(
+    return Table(
         title="Instances",
         description="Version, when it was started, and whether the configuration in force is the one last given.",
         queries=(
             Query(f"max by (instance, version, python) ({_value(names.BUILD_INFO)})", ref="build"),
-            Query(f"max by (instance) ({_value(_START)} * 1000)", ref="start"),
+            Query(f"max by (instance) ({_process_value(_START)} * 1000)", ref="start"),
             Query(f"max by (instance) ({reloaded})", ref="loaded"),
             Query(f"min by (instance) ({_value(names.RELOAD_SUCCESSFUL)})", ref="ok"),
         ),
@@ -257,8 +283,10 @@ def _process() -> Iterator[Panel]:
             Column("loaded", "Configuration of", "dateTimeFromNow", width=180),
             Column("ok", "In force", SHORT, _MISSING, width=100, texts=((0, 0, "an older one"), (1, 1, "yes"))),
         ),
-        sort=("Instance", False), width=24, height=6,
-    )  # fmt: skip
+        sort=("Instance", False),
+        width=24,
+        height=5,
+    )
 
 
 def _odd() -> Iterator[Panel]:

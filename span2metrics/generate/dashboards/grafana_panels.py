@@ -167,7 +167,8 @@ def _node_graph(panel: Panel) -> dashboard.Panel:
     organize = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": names}
     named = dashboard.DataTransformerConfig(id_val="organize", options=organize)
     if panel.links:
-        builder = builder.override_by_name("id", [data_links(panel.links)])
+        # Not of `id`, which arrows have, too: all links of a row are offered, whatever field is theirs.
+        builder = builder.override_by_name("title", [data_links(panel.links)])
     return builder.transformations([*merges, named]).build()
 
 

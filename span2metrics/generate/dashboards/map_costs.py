@@ -13,6 +13,7 @@ from span2metrics.generate.dashboards.panel import (
     PER_SECOND,
     RATIO,
     RED,
+    SECONDS,
     SHORT,
     YELLOW,
     Column,
@@ -39,21 +40,37 @@ def panels(config: Config) -> Iterator[Panel]:
     if red.rule_file(config):
         yield _costs(Spans.of(config))
     legend = f"{{{{{names.CLIENT}}}}} → {{{{{names.SERVER}}}}}"
+    timed = config.service_graph.messaging_latency
+    width = 8 if timed else 12
     yield TimeSeries(
         title="Requests by edge",
         description="Where calls multiply, one edge rises and its client's own does not.",
         queries=(Query(Edges.rate(BY, _CHOSEN), legend),),
         unit=PER_SECOND,
         least=0,
+        width=width,
     )
     yield TimeSeries(
         title="Messages",
-        description="Through queues: a consumer's rate below its producer's is a queue that grows.",
+        description="Through queues, counted when they are taken: a line that falls while its producer's own requests "
+        "do not is a queue that grows, or a consumer that stands still.",
         queries=(Query(Edges.rate(BY, f"{_CHOSEN},{QUEUED}"), legend),),
         unit=PER_SECOND,
         least=0,
+        width=width,
         no_value="No queues",
     )
+    if timed:
+        yield TimeSeries(
+            title="Messages wait",
+            description="From a message's sending to its taking, 95th percentile, by two clocks: seconds that rise are "
+            "a queue that grows. Add consumers, or find what keeps them.",
+            queries=(Query(Edges.queued.quantile(0.95, BY, _CHOSEN), legend),),
+            unit=SECONDS,
+            least=0,
+            width=width,
+            no_value="No queues",
+        )
 
 
 def _costs(spans: Spans) -> Panel:

@@ -131,7 +131,9 @@ class NodeGraph(Panel):
     """Circles and arrows: https://grafana.com/docs/grafana/latest/panels-visualizations/visualizations/node-graph/.
 
     Queries whose `ref` begins with "nodes" have the labels `id` and `title`, those of "edges" `id`, `source` and
-    `target`.  `fields` tells what the number of each query is called: mainstat, secondarystat, arc__….
+    `target`, and may have `color`, as CSS writes it.  `fields` tells what the number of each query is called: mainstat,
+    secondarystat, arc__….  Units are texts that Grafana puts behind a number of two decimals; it knows no unit here.
+    `links` lead from a node.
     """
 
     fields: tuple[tuple[str, str], ...]

@@ -100,6 +100,8 @@ class Edges:
 
     waited = Histogram(names.REQUEST_CLIENT.name)
     served = Histogram(names.REQUEST_SERVER.name)
+    #: Messages in queues; on the page with `service_graph.messaging_latency`.
+    queued = Histogram(names.REQUEST_MESSAGING.name)
 
     @staticmethod
     def rate(by: Sequence[str], matchers: str = "", offset: str = "") -> str:

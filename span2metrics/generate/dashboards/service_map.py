@@ -26,11 +26,14 @@ from span2metrics.generate.dashboards.panel import (
     Query,
     Table,
 )
-from span2metrics.generate.dashboards.queries import Edges
+from span2metrics.generate.dashboards.queries import Edges, present
 from span2metrics.generate.graph import BY
 from span2metrics.generate.graph_causes import FAILURE, SLOWNESS
 from span2metrics.generate.promql import renamed
 
+#: Texts behind the map's numbers, and the colour of its arrows that fail.
+_REQUESTS, _SECONDS, _PERCENT_FAIL = "req/s", "s", "% fail"
+_COLOR, _FAILING = "color", "#f2495c"
 CHOSEN = f'{names.CLIENT}=~"$client",{names.SERVER}=~"$server"'
 
 
@@ -96,7 +99,8 @@ def _map() -> Panel:
     return NodeGraph(
         title="Map",
         description="A circle's red part is what fails of the requests to that node. In it: requests a second, and the "
-        "95th percentile as its clients see it. On an arrow: requests a second, and the share that fails.",
+        "95th percentile as its clients see it. Red arrows fail more than 5 %; pointed at, one tells its rate and "
+        "share of failures. A click on a circle leads to the service.",
         queries=(*_nodes(), *_arrows()),
         fields=(
             ("nodes_rate", "mainstat"),
@@ -106,9 +110,10 @@ def _map() -> Panel:
             ("edges_rate", "mainstat"),
             ("edges_errors", "secondarystat"),
         ),
-        node_units=(PER_SECOND, SECONDS),
-        edge_units=(PER_SECOND, RATIO),
+        node_units=(_REQUESTS, _SECONDS),
+        edge_units=(_REQUESTS, _PERCENT_FAIL),
         arcs=(("arc__failed", RED), ("arc__ok", GREEN)),
+        links=(to_service(cell("title")), _only("client", "title"), _only("server", "title")),
         width=16,
         height=16,
     )
@@ -133,12 +138,16 @@ def _as_node(expr: str) -> str:
 
 def _arrows() -> Iterator[Query]:
     yield Query(_as_arrow(Edges.rate(BY, CHOSEN)), ref="edges_rate")
-    yield Query(_as_arrow(Edges.ratio(BY, CHOSEN)), ref="edges_errors")
+    ratio, beyond = Edges.ratio(BY, CHOSEN), FAILURES[-1][0]
+    failing = present(f"({ratio} > {beyond})", _COLOR, instead=_FAILING)
+    yield Query(_as_arrow(f"100 * ({failing} or on (client, server) {ratio})", _COLOR), ref="edges_errors")
 
 
-def _as_arrow(expr: str) -> str:
+def _as_arrow(expr: str, *more: str) -> str:
+    """With the labels of an arrow, and with those of `more` that there are."""
+    by = ", ".join(("id", "source", "target", *more))
     named = renamed(renamed(expr, "source", names.CLIENT), "target", names.SERVER)
-    return f'sum by (id, source, target) (label_join({named}, "id", " → ", "{names.CLIENT}", "{names.SERVER}"))'
+    return f'sum by ({by}) (label_join({named}, "id", " → ", "{names.CLIENT}", "{names.SERVER}"))'
 
 
 def _blame(config: Config) -> Iterator[Panel]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from span2metrics.config import Config
 from span2metrics.config.slos import Slo
-from span2metrics.generate.alerting import SLOS
-from span2metrics.generate.dashboards.alerts import firing_number, firing_table
+from span2metrics.generate.alerting import PAGE, SLOS, TICKET
+from span2metrics.generate.dashboards.alerts import firing, firing_number, firing_table
 from span2metrics.generate.dashboards.board import Board, LabelValues, Row, histograms
 from span2metrics.generate.dashboards.link import Link, cell, of_series, to_service
 from span2metrics.generate.dashboards.panel import (
@@ -38,6 +38,10 @@ from span2metrics.generate.slo_windows import LONGER, SHORTEST, TIERS, rate
 _HERE = 'slo=~"$slo",slo!=""'
 _CHOSEN = '{slo=~"$slo"}'
 _LABELS = "slo, sli, service_name"
+#: What is told of an objective, the worst of its alerts.
+_TOLD = ((0, 0, "quiet"), (1, 1, "ticket"), (2, 2, "PAGE"))
+_STATE: Steps = ((None, GREEN), (1, YELLOW), (2, RED))
+_BURNING: Steps = ((None, GREEN), (1, YELLOW))
 _SOON: Steps = ((None, RED), (3, YELLOW), (14, GREEN))
 _APDEX: Steps = ((None, RED), (0.7, YELLOW), (0.85, GREEN))
 
@@ -46,9 +50,9 @@ def board(config: Config) -> Board:
     """For configurations with objectives."""
     rows = [
         Row("Objectives, the one with the least left first", (*_now(), _objectives(config.slos))),
-        Row("Budget", (_left(), _forecast())),
+        Row("Budget", (_left(), _forecast(config.slos))),
         Row("How fast it goes", tuple(_burns(config.slos))),
-        Row("Calls", (_calls(), _bad())),
+        Row("Calls", tuple(_calls())),
         Row("What is told", (firing_table("Active alerts on objectives", _HERE),)),
     ]
     if config.apdex:
@@ -70,9 +74,10 @@ def board(config: Config) -> Board:
 def _now() -> Iterator[Panel]:
     yield Stat(
         title="Objectives that burn too fast",
-        description="The error budget goes faster than it may, over the last hour; at this rate it will not last.",
+        description="The error budget went faster than it may in the last hour; at that rate it will not last. Nobody "
+        "is told of a little more for an hour: what is red are alerts.",
         queries=(Query(f"count({_burn('1h')} > 1) or vector(0)"),),
-        steps=ANY_IS_BAD, width=6, height=4,
+        steps=_BURNING, width=6, height=4,
     )  # fmt: skip
     yield Stat(
         title="Least budget left", description="Below 0 more calls were bad than promised.",
@@ -95,8 +100,9 @@ def _objectives(slos: tuple[Slo, ...]) -> Panel:
         title="Objectives",
         description="Good: the share of good calls in the objective's own window. Burns: how many times as fast as it "
         "may the budget goes, over five minutes and an hour; at 1 it lasts exactly. Gone in: at the rate of the last "
-        "day.",
+        "day. Told: the worst of its alerts.",
         queries=(
+            Query(_by_slo(_state()), ref="told"),
             Query(_by_slo(f"{OBJECTIVE}{_CHOSEN}"), ref="objective"),
             Query(_by_slo(_good(slos)), ref="good"),
             Query(_by_slo(f"{REMAINING}{_CHOSEN}"), ref="left"),
@@ -109,6 +115,7 @@ def _objectives(slos: tuple[Slo, ...]) -> Panel:
             Column("slo", "Objective", links=(Link("Only this one", SLOS, (("slo", cell("Objective")),)),)),
             Column("service_name", "Service", links=(to_service(cell("Service")),), width=160),
             Column("sli", "Of", width=110),
+            Column("told", "Told", SHORT, _STATE, width=80, filled=True, texts=_TOLD),
             Column("objective", "Promised", RATIO, width=110, decimals=2),
             Column("good", "Good", RATIO, width=110, decimals=3),
             Column("left", "Budget left", RATIO, BUDGET, width=110, decimals=1, filled=True),
@@ -126,6 +133,12 @@ def _objectives(slos: tuple[Slo, ...]) -> Panel:
 def _by_slo(expr: str) -> str:
     """An objective of several services has none."""
     return present(f"max by ({_LABELS}) ({expr})", "service_name", instead="several")
+
+
+def _state() -> str:
+    """Of each objective 2 while a page about it fires, 1 while there are tickets alone, else 0."""
+    page, ticket = (firing(f'severity="{severity}",{_HERE}') for severity in (PAGE, TICKET))
+    return f"2 * {page} or {ticket} or 0 * {OBJECTIVE}{_CHOSEN}"
 
 
 def _good(slos: tuple[Slo, ...]) -> str:
@@ -167,18 +180,19 @@ def _left() -> Panel:
     )
 
 
-def _forecast() -> Panel:
+def _forecast(slos: tuple[Slo, ...]) -> Panel:
+    """Linear and from 0, which is when it is gone: no logarithm has that; so what lasts for a window is its end."""
+    days = max(slo.days for slo in slos)
     return TimeSeries(
         title="Gone in",
-        description="Days until the budget is gone, at the rate of the last day; without bad calls in it there is no "
-        "line, because it lasts for ever.",
-        queries=(Query(f"{EXHAUSTION}{_CHOSEN} < +Inf", "{{slo}}"),),
+        description=f"Days until the budget is gone, at the rate of the last day; {days} stand for all that is more, "
+        "and for a last day without bad calls. Below 3 releases had better wait.",
+        queries=(Query(f"clamp_max({EXHAUSTION}{_CHOSEN}, {days})", "{{slo}}"),),
         unit=DAYS,
         steps=_SOON,
         lines_at_steps=True,
         least=0,
-        logarithmic=True,
-        no_value="Never",
+        most=days,
         links=_links(),
     )
 
@@ -211,17 +225,24 @@ def _sorted(windows: list[str]) -> list[str]:
     return [window for window in (SHORTEST, *LONGER) if window in windows]
 
 
-def _calls() -> Panel:
-    return TimeSeries(
-        title="Calls", description="That the objectives are about, a second.",
-        queries=(Query(f"{ALL}{_CHOSEN}", "{{slo}}"),), unit=PER_SECOND, least=0,
+def _calls() -> Iterator[Panel]:
+    yield TimeSeries(
+        title="Share of bad calls",
+        description="Over five minutes; dashed what is allowed on average of the objective's window. Without calls "
+        "there is no line.",
+        queries=(
+            Query(f"{bad_ratio(SHORTEST)}{_CHOSEN}", "{{slo}}"),
+            Query(f"{BUDGET_RATIO}{_CHOSEN}", "{{slo}} may", dashed=True),
+        ),
+        unit=RATIO, least=0, width=8, links=_links(),
     )  # fmt: skip
-
-
-def _bad() -> Panel:
-    return TimeSeries(
+    yield TimeSeries(
         title="Bad calls", description="Those that failed, or took too long where that is what is promised, a second.",
-        queries=(Query(f"{BAD}{_CHOSEN}", "{{slo}}"),), unit=PER_SECOND, least=0,
+        queries=(Query(f"{BAD}{_CHOSEN}", "{{slo}}"),), unit=PER_SECOND, least=0, width=8, links=_links(),
+    )  # fmt: skip
+    yield TimeSeries(
+        title="Calls", description="That the objectives are about, a second.",
+        queries=(Query(f"{ALL}{_CHOSEN}", "{{slo}}"),), unit=PER_SECOND, least=0, width=8, links=_links(),
     )  # fmt: skip
 
 
