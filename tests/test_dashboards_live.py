@@ -209,7 +209,8 @@ def test_the_failing_edge_is_first_in_the_map(scene: Scene) -> None:
 
 def test_the_cause_is_named_and_how_far_it_is(scene: Scene) -> None:
     causes = {(row["Service"], row["Cause"], row["Calls away"]) for row in table(scene, MAP, "Fails because of")}
-    assert causes >= {("payments", "card-network", "1"), ("gateway", "card-network", "2")}
+    recorded = scene.prometheus.samples('{__name__=~"service:failure_(cause|blame)"}')
+    assert causes >= {("payments", "card-network", "1"), ("gateway", "card-network", "2")}, (scene.at, recorded)
 
 
 def test_what_fails_is_visible_in_business_by_method_and_currency(scene: Scene) -> None:
