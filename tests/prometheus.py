@@ -113,9 +113,9 @@ def launched(
             process.wait(PATIENCE)
 
 
-def eventually(probe: Callable[[], Any], wanted: Callable[[Any], bool] = bool) -> Any:
+def eventually(probe: Callable[[], Any], wanted: Callable[[Any], bool] = bool, patience: float = PATIENCE) -> Any:
     """What `probe` returns once that is wanted; connection errors count as not yet."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while True:
         try:
             seen = probe()
@@ -124,5 +124,5 @@ def eventually(probe: Callable[[], Any], wanted: Callable[[Any], bool] = bool) -
         except OSError as error:
             seen = error
         if time.monotonic() > end:
-            raise AssertionError(f"not within {PATIENCE:g} s; last seen: {seen!r}")
+            raise AssertionError(f"not within {patience:g} s; last seen: {seen!r}")
         time.sleep(0.1)

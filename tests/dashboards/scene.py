@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from span2metrics.config import Config, load
@@ -32,7 +31,16 @@ from tests.scrapers import BUILT, DEBIAN, SCRAPERS, Scraper
 SHORTENED = {"1m": "5s", "2m": "8s", "3m": "8s", "5m": "16s", "1h": "16s"}
 _LONGEST = "30s"
 #: Of offsets, which must not reach back to before the start.
-OFFSETS = {"15m": "14s", "2h": "8s", "1d": "20s", "1w": "30s", "23h45m": "5s", "167h45m": "6s", "335h45m": "7s"}
+OFFSETS = {"15m": "25s", "2h": "15s", "1d": "20s", "1w": "30s", "23h45m": "5s", "167h45m": "6s", "335h45m": "7s"}
+#: What has an answer besides.
+_KNOWN = (
+    "up == 1",
+    'service:failure_cause{service_name="gateway",hops="2"}',
+    'service:failure_cause{service_name="settlement"}',
+    'service:slowness_cause{service_name="gateway"}',
+    "measure:amount_failed:usual1d",
+    "edge:requests_per_request:usual_ratio1d",
+)
 _LONG = r"(?P<long>(?:\d+[smhdw])+)\b"
 _DURATION = re.compile(rf"(?P<before>\[|:(?=\d+[smhdw]\])|offset |\b(?:for|keep_firing_for|interval): ){_LONG}")
 _OFTEN = "1s"
@@ -189,21 +197,38 @@ def scenes(folder: Callable[[str], Path]) -> Iterator[dict[str, Scene]]:
         stack.enter_context(company)
         time.sleep(_CALM_S)
         company.down = True
+        times = _looked_at({prometheus: config for _, config, prometheus in begun})
         yield {
-            str(variant): _looked_at(variant, config, prometheus)
+            str(variant): Scene(variant, config, made(config), prometheus, times[prometheus])
             for variant, (_, config, prometheus) in zip(variants, begun, strict=True)
         }
 
 
-def _looked_at(variant: Variant, config: Config, prometheus: Prometheus) -> Scene:
-    """Once the alerts fire, and at that time: what is usual changes while it lasts."""
-    wanted = ALERTS | OF_SLOS if config.slos else ALERTS
-    eventually(partial(_firing, prometheus), wanted.issubset)
-    return Scene(variant, config, made(config), prometheus, time.time())
+def _looked_at(configs: dict[Prometheus, Config]) -> dict[Prometheus, float]:
+    """When each knew all that the incident leads to, for the first time: what is usual changes while it lasts."""
+    times: dict[Prometheus, float] = {}
+
+    def unknown() -> dict[Prometheus, list[str]]:
+        found = {}
+        for prometheus in configs.keys() - times:
+            wanted = (*_KNOWN, *map(_fires, ALERTS | OF_SLOS if configs[prometheus].slos else ALERTS))
+            now, found[prometheus] = _missing(prometheus, wanted)
+            if not found[prometheus]:
+                times[prometheus] = now
+        return {prometheus: missing for prometheus, missing in found.items() if missing}
+
+    eventually(unknown, lambda missing: not missing, patience=90)
+    return times
 
 
-def _firing(prometheus: Prometheus) -> set[str]:
-    return {name for (name,) in prometheus.query('ALERTS{alertstate="firing"}', "alertname")}
+def _missing(prometheus: Prometheus, wanted: Iterable[str]) -> tuple[float, list[str]]:
+    """What has no answer now, and when that was."""
+    now = time.time()
+    return now, [expr for expr in wanted if not prometheus.vector(expr, now)]
+
+
+def _fires(alert: str) -> str:
+    return f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
 
 
 def _begun(variant: Variant, folder: Path, stack: ExitStack) -> tuple[Running, Config, Prometheus]:
