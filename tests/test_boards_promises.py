@@ -65,7 +65,7 @@ def test_burn_rates_are_coloured_from_where_somebody_is_told(text: str, rates: l
 def test_a_forecast_ends_with_the_longest_window(text: str, days: int, tmp_path: Path) -> None:
     forecast = panels(board(slos.board, text, tmp_path))["Gone in"]
     assert isinstance(forecast, TimeSeries)
-    assert (forecast.least, forecast.most, forecast.logarithmic) == (0, days, False)
+    assert (forecast.least, forecast.most) == (0, days)
     assert forecast.queries[0].expr.endswith(f", {days})")
 
 

@@ -17,6 +17,7 @@ from tests.dashboards.boards import DATASOURCE, Json, panel_of, panels, variable
 from tests.dashboards.frames import Frame
 from tests.dashboards.scene import VARIANTS, Scene, scenes
 from tests.dashboards.shapes import faults, sorted_rows
+from tests.scrapers import needed
 
 #: Services at which the dashboard of one is looked at: one has databases and queues, one has an objective.
 LOOKED_AT = ("payments", "gateway")
@@ -35,11 +36,10 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scene]
         yield found
 
 
-@pytest.fixture(params=[str(variant) for variant in VARIANTS])
+@pytest.fixture(params=VARIANTS, ids=str)
 def scene(request: pytest.FixtureRequest, every: dict[str, Scene]) -> Scene:
-    if request.param not in every:
-        pytest.skip("no Prometheus 3.16")
-    return every[request.param]
+    needed(request.param.scraper)
+    return every[str(request.param)]
 
 
 def looks(scene: Scene, name: str) -> list[Scene]:

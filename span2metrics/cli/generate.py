@@ -26,12 +26,9 @@ def run(options: Namespace) -> int:
     if options.output is None:
         sys.stdout.write(whole(files))
         return 0
-    try:
-        _write(Path(options.output), parts(files))
-        if options.what == "rules" and options.format == "prometheus":
-            _tell_what_is_left(Path(options.output), files)
-    except OSError as error:
-        raise StartupError(f"{options.output}: {error.strerror}") from None
+    _write(Path(options.output), parts(files))
+    if options.what == "rules" and options.format == "prometheus":
+        _tell_what_is_left(Path(options.output), files)
     return 0
 
 
@@ -46,19 +43,19 @@ def _dashboards(options: Namespace) -> int:
             "dashboards are made with grafana-foundation-sdk: pip install 'span2metrics[generate]'"
         ) from None
     made = grafana.importable if options.importable else grafana.provisioned
-    try:
-        _write(Path(options.output), {f"{board.name}.json": made(board) for board in boards})
-    except OSError as error:
-        raise StartupError(f"{options.output}: {error.strerror}") from None
+    _write(Path(options.output), {f"{board.name}.json": made(board) for board in boards})
     return 0
 
 
 def _write(directory: Path, files: dict[str, str]) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        path = directory / name
-        path.write_text(content, encoding="utf-8")
-        print(path)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            path = directory / name
+            path.write_text(content, encoding="utf-8")
+            print(path)
+    except OSError as error:
+        raise StartupError(f"{directory}: {error.strerror}") from None
 
 
 def _tell_what_is_left(directory: Path, files: Files) -> None:

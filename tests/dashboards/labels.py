@@ -6,7 +6,7 @@ A typing error in a matcher has no answer, and `or 0 * …` beside it makes that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import promql_parser
@@ -55,13 +55,9 @@ class _Reader:
 
     def labels(self, node: Any) -> set[str]:
         """Of a part of the query; those that it groups by or looks at must be among its own parts'."""
-        read = getattr(self, f"_{type(node).__name__}", None)
-        if read:
-            return set(read(node))
-        assert type(node).__name__ in {"NumberLiteral", "StringLiteral"}, node
-        return set()
+        return set(_READ[type(node)](self, node))
 
-    def _VectorSelector(self, node: Any) -> set[str]:  # noqa: N802 — the parser's names
+    def _vector(self, node: Any) -> set[str]:
         matchers = node.matchers.matchers
         names = [node.name] if node.name else [m.value for m in matchers if m.name == _NAME]
         metrics = [self._there[name] for name in self._there if any(re.fullmatch(one, name) for one in names)]
@@ -85,15 +81,13 @@ class _Reader:
         if matcher.op == _PATTERN and not any(re.fullmatch(matcher.value, value) for value in seen):
             self.faults.append(f"{metric} has no {matcher.name} like {matcher.value}")
 
-    def _MatrixSelector(self, node: Any) -> set[str]:  # noqa: N802
+    def _matrix(self, node: Any) -> set[str]:
         return self.labels(node.vector_selector)
 
-    def _SubqueryExpr(self, node: Any) -> set[str]:  # noqa: N802
+    def _inner(self, node: Any) -> set[str]:
         return self.labels(node.expr)
 
-    _ParenExpr = _UnaryExpr = _SubqueryExpr
-
-    def _Call(self, node: Any) -> set[str]:  # noqa: N802
+    def _call(self, node: Any) -> set[str]:
         labels = set().union(*(self.labels(argument) for argument in node.args))
         texts = [argument.val for argument in node.args if isinstance(argument, promql_parser.StringLiteral)]
         if node.func.name in {"label_replace", "label_join"}:
@@ -104,7 +98,7 @@ class _Reader:
             return labels | {made}
         return labels - {"le"} if node.func.name == "histogram_quantile" else labels
 
-    def _AggregateExpr(self, node: Any) -> set[str]:  # noqa: N802
+    def _aggregate(self, node: Any) -> set[str]:
         labels, picks = self.labels(node.expr), str(node.op) in {"topk", "bottomk"}
         if node.modifier is None:
             return labels if picks else set()
@@ -113,7 +107,7 @@ class _Reader:
         kept = named if node.modifier.type == _BY else labels - named
         return labels if picks else kept
 
-    def _BinaryExpr(self, node: Any) -> set[str]:  # noqa: N802
+    def _binary(self, node: Any) -> set[str]:
         left, right = self.labels(node.lhs), self.labels(node.rhs)
         modifier = node.modifier
         if modifier is None:
@@ -127,3 +121,18 @@ class _Reader:
     def _grouped(self, named: set[str], labels: set[str], by: str) -> None:
         if missing := named - labels - {"le"}:  # native histograms have none
             self.faults.append(f"{by}: there is no {' '.join(sorted(missing))}")
+
+
+#: How each kind of part is read; another one is an error.
+_READ: dict[type, Callable[[_Reader, Any], set[str]]] = {
+    promql_parser.VectorSelector: _Reader._vector,
+    promql_parser.MatrixSelector: _Reader._matrix,
+    promql_parser.SubqueryExpr: _Reader._inner,
+    promql_parser.ParenExpr: _Reader._inner,
+    promql_parser.UnaryExpr: _Reader._inner,
+    promql_parser.Call: _Reader._call,
+    promql_parser.AggregateExpr: _Reader._aggregate,
+    promql_parser.BinaryExpr: _Reader._binary,
+    promql_parser.NumberLiteral: lambda reader, node: set(),
+    promql_parser.StringLiteral: lambda reader, node: set(),
+}

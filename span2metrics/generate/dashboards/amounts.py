@@ -46,11 +46,6 @@ class Amounts:
             bool(measure.buckets),
         )
 
-    @property
-    def net(self) -> str:
-        """The gauge of what all values come to."""
-        return f"{self.family}_net"
-
     def rate(self, part: str, by: Sequence[str], *matchers: str, negative: bool = False) -> str:
         """A second; `part` is sum or count."""
         return self._over("rate", part, by, INTERVAL, matchers, negative)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from span2metrics.config import Config
 from span2metrics.generate.dashboards.link import HISTOGRAM
 from span2metrics.generate.dashboards.panel import Panel
 
@@ -57,8 +58,8 @@ class Board:
     time: str = "1h"
 
 
-def histograms(native: bool) -> Choice:
+def histograms(config: Config) -> Choice:
     """Which buckets quantiles are computed from; what is chosen is the end of a histogram's name, as a pattern."""
     classic_ones, native_ones = ("classic", "_bucket"), ("native", "()")
-    options = (native_ones, classic_ones) if native else (classic_ones, native_ones)
+    options = (classic_ones, native_ones) if config.metrics.histograms.classic else (native_ones, classic_ones)
     return Choice(HISTOGRAM, "Histograms", options)

@@ -24,7 +24,7 @@ from span2metrics.generate.dashboards.panel import (
     Table,
     TimeSeries,
 )
-from span2metrics.generate.dashboards.queries import present
+from span2metrics.generate.dashboards.queries import legend_of, present
 from span2metrics.generate.measure import AMOUNT, FAILED, MEASURE, USUAL
 from span2metrics.generate.promql import SERVICE
 from span2metrics.generate.red import ERROR
@@ -51,7 +51,7 @@ def board(config: Config) -> Board:
         "span2metrics / Business",
         "What goes through, what of it fails, and where: amounts that spans carry.",
         (
-            histograms(native=not config.metrics.histograms.classic),
+            histograms(config),
             LabelValues(MEASURE, "Measure", AMOUNT, MEASURE, several=True),
             LabelValues("service", "Service", f'{AMOUNT}{{{MEASURE}=~"$measure"}}', SERVICE, several=True),
         ),
@@ -66,13 +66,13 @@ def _costs(every: Iterable[Amounts]) -> Iterator[Panel]:
             title=f"{amounts.name}: failed",
             description="What failed spans carried in the time that is shown, by currency if there is one; a payment "
             "that succeeds when it is tried again is in it all the same.",
-            queries=(Query(f"sort_desc({failed})", _legend(amounts.currencies)),),
+            queries=(Query(f"sort_desc({failed})", legend_of(amounts.currencies)),),
             steps=ANY_IS_BAD, decimals=0, width=16, height=5,
         )  # fmt: skip
         yield Stat(
             title=f"{amounts.name}: share that failed",
             description="Of the amount in the time that is shown.",
-            queries=(Query(f"sort_desc({failed} / ({everything} > 0))", _legend(amounts.currencies)),),
+            queries=(Query(f"sort_desc({failed} / ({everything} > 0))", legend_of(amounts.currencies)),),
             unit=RATIO, steps=FAILURES, decimals=1, width=8, height=5,
         )  # fmt: skip
         yield _table(amounts)
@@ -86,13 +86,13 @@ def _over_time(by: tuple[str, ...]) -> Iterator[Panel]:
         description="What failed spans carry, over five minutes, by currency, because those cannot be added up; dashed "
         "the usual, which is the median of the last day, known after two hours. Somebody is woken at three times that "
         "and 5 % of the amount.",
-        queries=(Query(failed, _legend(by)), Query(usual, f"{_legend(by)} usually", dashed=True)),
+        queries=(Query(failed, legend_of(by)), Query(usual, f"{legend_of(by)} usually", dashed=True)),
         least=0,
     )
     yield TimeSeries(
         title="Share of the amount that fails",
         description="Over five minutes; from 5 % on somebody is woken, if it is also three times the usual.",
-        queries=(Query(f"({failed} or 0 * {everything}) / ({everything} > 0)", _legend(by)),),
+        queries=(Query(f"({failed} or 0 * {everything}) / ({everything} > 0)", legend_of(by)),),
         unit=RATIO,
         steps=FAILURES,
         lines_at_steps=True,
@@ -100,13 +100,9 @@ def _over_time(by: tuple[str, ...]) -> Iterator[Panel]:
     )
 
 
-def _legend(labels: Iterable[str]) -> str:
-    return " ".join(f"{{{{{label}}}}}" for label in labels)
-
-
 def _measure(amounts: Amounts) -> Iterator[Panel]:
     yield from _failing_by(amounts)
-    currencies, legend = amounts.currencies, _legend(amounts.currencies)
+    currencies, legend = amounts.currencies, legend_of(amounts.currencies)
     yield TimeSeries(
         title=f"{amounts.name} a minute", description="What goes through, a minute.",
         queries=(Query(_A_MINUTE + amounts.rate("sum", currencies), legend or amounts.name),), least=0, width=8,
@@ -144,7 +140,7 @@ def _failing_by(amounts: Amounts) -> Iterator[Panel]:
         yield TimeSeries(
             title=f"{amounts.name} that fails, by {called}",
             description="What failed spans carry, a minute. One line that rises alone is a fault of that one.",
-            queries=(Query(failed, _legend(by)),),
+            queries=(Query(failed, legend_of(by)),),
             least=0,
             width=24 // len(others) if len(others) <= _ABREAST else 24 // _ABREAST,
             no_value="Nothing fails",

@@ -68,7 +68,7 @@ def board(config: Config) -> Board:
         "span2metrics / span2metrics",
         "The daemon itself: does it get everything, count everything, and is it well?",
         (
-            histograms(native=not config.metrics.histograms.classic),
+            histograms(config),
             LabelValues("instance", "Instance", f'up{{job="{JOB}"}}', "instance", several=True),
         ),
         tuple(rows),

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models import prometheus as queries
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
 
-from span2metrics.generate.dashboards.grafana_parts import data_links, fixed, mappings, refs, thresholds
+from span2metrics.generate.dashboards.grafana_parts import data_links, fixed, mappings, merge, refs, thresholds
 from span2metrics.generate.dashboards.grafana_table import columns_of, transformations_of
 from span2metrics.generate.dashboards.link import DATASOURCE
 from span2metrics.generate.dashboards.panel import PLAIN, Heatmap, NodeGraph, Panel, Query, Stat, Table, TimeSeries
@@ -75,9 +75,6 @@ def _time_series(panel: Panel) -> dashboard.Panel:
     if panel.lines_at_steps:
         style = common.GraphThresholdsStyleMode.DASHED
         builder = builder.thresholds_style(commons.GraphThresholdsStyleConfig().mode(style))
-    if panel.logarithmic:
-        scale = commons.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10)
-        builder = builder.scale_distribution(scale)
     if panel.links:
         builder = builder.override_by_field_type("number", [data_links(panel.links)])
     for query, ref in zip(panel.queries, refs(panel.queries), strict=True):
@@ -158,12 +155,8 @@ def _node_graph(panel: Panel) -> dashboard.Panel:
     edges = nodegraph.EdgeOptions().main_stat_unit(main).secondary_stat_unit(second)
     builder = _common(nodegraph.Panel(), panel).targets(asked).nodes(nodes).edges(edges)
     names = {f"Value #{ref}": name for ref, name in panel.fields}
-    merges = [
-        dashboard.DataTransformerConfig(
-            id_val="merge", options={}, filter_val=dashboard.MatcherConfig("byRefId", f"/^{kind}/")
-        )
-        for kind in ("nodes", "edges")
-    ]
+    every = refs(panel.queries)
+    merges = [merge([ref for ref in every if ref.startswith(kind)]) for kind in ("nodes", "edges")]
     organize = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": names}
     named = dashboard.DataTransformerConfig(id_val="organize", options=organize)
     if panel.links:

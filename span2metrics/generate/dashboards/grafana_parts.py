@@ -47,3 +47,9 @@ def data_links(links: Sequence[Link]) -> Property:
 
 def fixed(color: str) -> Property:
     return Property("color", {"mode": models.FieldColorModeId.FIXED.value, "fixedColor": color})
+
+
+def merge(of: Sequence[str] = ()) -> models.DataTransformerConfig:
+    """One table of all, or of those of some queries."""
+    matcher = models.MatcherConfig("byRefId", f"/^(?:{'|'.join(of)})$/") if of else None
+    return models.DataTransformerConfig(id_val="merge", options={}, filter_val=matcher)

@@ -13,17 +13,17 @@ from collections.abc import Iterator
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
 
-from span2metrics.generate.dashboards.grafana_parts import data_links, mappings, refs, thresholds_property
+from span2metrics.generate.dashboards.grafana_parts import data_links, mappings, merge, refs, thresholds_property
 from span2metrics.generate.dashboards.panel import Column, Table
 
 
 def transformations_of(panel: Table) -> list[dashboard.DataTransformerConfig]:
     trends = [column.of for column in panel.columns if column.trend]
     now = _asked_now(panel)
-    steps = [_merge("|".join(now))] if trends and len(now) > 1 else []
+    steps = [merge(now)] if trends and len(now) > 1 else []
     steps += [_to_cells(ref) for ref in trends]
     if len(panel.queries) > 1:
-        steps.append(_merge())
+        steps.append(merge())
     fields = {_field(column, panel): column.title for column in panel.columns}
     organized = {
         "excludeByName": {},
@@ -37,12 +37,6 @@ def transformations_of(panel: Table) -> list[dashboard.DataTransformerConfig]:
 def _asked_now(panel: Table) -> list[str]:
     trends = {column.of for column in panel.columns if column.trend}
     return [ref for ref in refs(panel.queries) if ref not in trends]
-
-
-def _merge(pattern: str = "") -> dashboard.DataTransformerConfig:
-    """Of all tables, or of those of some queries."""
-    matcher = dashboard.MatcherConfig("byRefId", f"/^(?:{pattern})$/") if pattern else None
-    return dashboard.DataTransformerConfig(id_val="merge", options={}, filter_val=matcher)
 
 
 def _to_cells(ref: str) -> dashboard.DataTransformerConfig:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from span2metrics.generate.alerting import DAEMON, GRAPH, MEASURES, SERVICES, SLOS
+from span2metrics.generate.alerting import SERVICES
 
 OVERVIEW = "span2metrics-overview"
-#: By uid; all have this one tag.
-BOARDS = (OVERVIEW, SERVICES, GRAPH, SLOS, MEASURES, DAEMON)
+#: All dashboards have it.
 TAG = "span2metrics"
 
 DATASOURCE, HISTOGRAM = "datasource", "histogram"

@@ -15,6 +15,7 @@ from span2metrics.generate.dashboards.panel import (
     RED,
     SECONDS,
     SHORT,
+    TIME,
     YELLOW,
     Column,
     Panel,
@@ -27,12 +28,10 @@ from span2metrics.generate.dashboards.queries import Edges, Spans
 from span2metrics.generate.graph import BY, QUEUED, USUAL_AMPLIFICATION, WAITED
 from span2metrics.generate.promql import renamed
 
-_CHOSEN = f'{names.CLIENT}=~"$client",{names.SERVER}=~"$server"'
 #: Calls for each request: a few are common, dozens are a loop that should be one query.
 _CALLS: Steps = ((None, GREEN), (5, YELLOW), (20, RED))
 #: Of the calls on an edge, those beyond the usual number for each request.
 _RETRIES: Steps = ((None, GREEN), (0.2, YELLOW), (0.5, RED))
-_TIME: Steps = ((None, GREEN), (0.5, YELLOW), (0.9, RED))
 
 
 def panels(config: Config) -> Iterator[Panel]:
@@ -45,7 +44,7 @@ def panels(config: Config) -> Iterator[Panel]:
     yield TimeSeries(
         title="Requests by edge",
         description="Where calls multiply, one edge rises and its client's own does not.",
-        queries=(Query(Edges.rate(BY, _CHOSEN), legend),),
+        queries=(Query(Edges.rate(BY, Edges.chosen), legend),),
         unit=PER_SECOND,
         least=0,
         width=width,
@@ -54,7 +53,7 @@ def panels(config: Config) -> Iterator[Panel]:
         title="Messages",
         description="Through queues, counted when they are taken: a line that falls while its producer's own requests "
         "do not is a queue that grows, or a consumer that stands still.",
-        queries=(Query(Edges.rate(BY, f"{_CHOSEN},{QUEUED}"), legend),),
+        queries=(Query(Edges.rate(BY, f"{Edges.chosen},{QUEUED}"), legend),),
         unit=PER_SECOND,
         least=0,
         width=width,
@@ -65,7 +64,7 @@ def panels(config: Config) -> Iterator[Panel]:
             title="Messages wait",
             description="From a message's sending to its taking, 95th percentile, by two clocks: seconds that rise are "
             "a queue that grows. Add consumers, or find what keeps them.",
-            queries=(Query(Edges.queued.quantile(0.95, BY, _CHOSEN), legend),),
+            queries=(Query(Edges.queued.quantile(0.95, BY, Edges.chosen), legend),),
             unit=SECONDS,
             least=0,
             width=width,
@@ -74,12 +73,12 @@ def panels(config: Config) -> Iterator[Panel]:
 
 
 def _costs(spans: Spans) -> Panel:
-    by, matchers = BY, f"{_CHOSEN},{WAITED}"
+    by, matchers = BY, f"{Edges.chosen},{WAITED}"
     asked = renamed(f"({spans.rate((names.SERVICE_NAME,))} > 0)", names.CLIENT, names.SERVICE_NAME)
     per_request = f"{Edges.rate(by, matchers)} / on (client) group_left () sum by (client) ({asked})"
     busy = renamed(f"({spans.durations.time((names.SERVICE_NAME,), red.OWN)} > 0)", names.CLIENT, names.SERVICE_NAME)
     share = f"{Edges.waited.time(by, matchers)} / on (client) group_left () sum by (client) ({busy})"
-    retries = f"clamp_min(1 - {USUAL_AMPLIFICATION}{{{_CHOSEN}}} / on (client, server) ({per_request}), 0)"
+    retries = f"clamp_min(1 - {USUAL_AMPLIFICATION}{{{Edges.chosen}}} / on (client, server) ({per_request}), 0)"
     return Table(
         title="Costs",
         description="For each request that a client answers, how many it makes to a server; dozens are a loop. Beyond "
@@ -95,7 +94,7 @@ def _costs(spans: Spans) -> Panel:
         columns=(
             Column(names.CLIENT, "Client", links=(to_service(cell("Client")),)),
             Column(names.SERVER, "Server", links=(to_service(cell("Server")),)),
-            Column("share", "Share of client's time", RATIO, _TIME, width=190, decimals=1),
+            Column("share", "Share of client's time", RATIO, TIME, width=190, decimals=1),
             Column("calls", "Calls for each request", SHORT, _CALLS, width=180, decimals=2),
             Column("retries", "Beyond usual", RATIO, _RETRIES, width=150, decimals=1),
             Column("rate", "Rate", PER_SECOND, width=110),

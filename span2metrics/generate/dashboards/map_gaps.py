@@ -7,19 +7,18 @@ from collections.abc import Iterator
 from span2metrics import names
 from span2metrics.generate.dashboards.link import of_series, to_service
 from span2metrics.generate.dashboards.panel import PER_SECOND, Panel, Query, TimeSeries
-from span2metrics.generate.dashboards.queries import INTERVAL
+from span2metrics.generate.dashboards.queries import legend_of, rate_of
 
-_BY = (names.SERVICE, names.SIDE, names.REASON)
+_BY, _DROPPED_BY = (names.SERVICE, names.SIDE, names.REASON), (names.SERVICE, names.REASON)
 
 
 def panels() -> Iterator[Panel]:
-    legend = " ".join(f"{{{{{label}}}}}" for label in _BY)
     links = (to_service(of_series(names.SERVICE)),)
     yield TimeSeries(
         title="Spans without a partner",
         description="Halves of edges whose other half did not come: an end that is not traced, is sampled otherwise, "
         "or sends to another replica. The README says what to do for each.",
-        queries=(Query(_rate(names.UNPAIRED_SPANS.name, _BY), legend),),
+        queries=(Query(rate_of(names.UNPAIRED_SPANS.name, _BY), legend_of(_BY)),),
         unit=PER_SECOND,
         least=0,
         links=links,
@@ -29,13 +28,9 @@ def panels() -> Iterator[Panel]:
         title="Spans that had to go",
         description="Halves that left before their partner could come, because too many waited: raise "
         "service_graph.max_items or lower service_graph.wait.",
-        queries=(Query(_rate(names.GRAPH_DROPPED.name, (names.SERVICE, names.REASON)), "{{service}} {{reason}}"),),
+        queries=(Query(rate_of(names.GRAPH_DROPPED.name, _DROPPED_BY), legend_of(_DROPPED_BY)),),
         unit=PER_SECOND,
         least=0,
         links=links,
         no_value="None",
     )
-
-
-def _rate(family: str, by: tuple[str, ...]) -> str:
-    return f"sum by ({', '.join(by)}) (rate({family}_total[{INTERVAL}]))"

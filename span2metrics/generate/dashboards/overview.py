@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from span2metrics.config import Config
 from span2metrics.generate.alerting import MEASURES, SLOS
@@ -26,7 +26,7 @@ from span2metrics.generate.dashboards.panel import (
     Table,
     TimeSeries,
 )
-from span2metrics.generate.dashboards.queries import Spans
+from span2metrics.generate.dashboards.queries import Spans, legend_of
 from span2metrics.generate.graph_causes import FAILURE
 from span2metrics.generate.measure import FAILED, has_rules
 from span2metrics.generate.promql import SERVICE
@@ -34,6 +34,8 @@ from span2metrics.generate.red import OWN, QUANTILES
 from span2metrics.generate.slo_series import REMAINING
 
 _BY = (SERVICE,)
+#: Of the first two numbers and of the next two, by whether there are amounts and objectives beside them.
+_WIDTHS = {(True, True): (3, 4), (True, False): (5, 4), (False, True): (5, 5), (False, False): (6, 6)}
 
 
 def board(config: Config) -> Board:
@@ -49,14 +51,14 @@ def board(config: Config) -> Board:
         "overview",
         "span2metrics / Overview",
         "Which service fails, why, and what it costs. A click on a service leads to its own dashboard.",
-        (histograms(native=not config.metrics.histograms.classic),),
+        (histograms(config),),
         rows,
     )
 
 
 def _now(config: Config, spans: Spans) -> Iterator[Panel]:
     with_costs, by = has_rules(config), units(config)
-    few, more = (3, 4) if with_costs and config.slos else (5, 4) if with_costs else (5, 5) if config.slos else (6, 6)
+    few, more = _WIDTHS[with_costs, bool(config.slos)]
     yield Stat(
         title="Services that fail",
         description="Services that fail more than 5 % of what they are asked. The table below has them first.",
@@ -87,7 +89,7 @@ def _now(config: Config, spans: Spans) -> Iterator[Panel]:
             title="Amounts that fail, a minute",
             description="What failed spans carry: what the failures cost, before retries that succeed. The three "
             "greatest of each measure and currency, which cannot be added up.",
-            queries=(Query(f"topk(3, sum by ({', '.join(by)}) ({FAILED}))", _legend(shown)),),
+            queries=(Query(f"topk(3, sum by ({', '.join(by)}) ({FAILED}))", legend_of(shown)),),
             steps=ANY_IS_BAD, width=6, height=4, decimals=0,
             links=(Link("Open the measure", MEASURES, (("measure", of_series("measure")),)),),
         )  # fmt: skip
@@ -99,10 +101,6 @@ def _now(config: Config, spans: Spans) -> Iterator[Panel]:
             unit=RATIO, steps=BUDGET, width=4, height=4, decimals=0,
             links=(Link("Open the objective", SLOS, (("slo", of_series("slo")),)),),
         )  # fmt: skip
-
-
-def _legend(labels: Iterable[str]) -> str:
-    return " ".join(f"{{{{{label}}}}}" for label in labels)
 
 
 def _services(config: Config, spans: Spans) -> Panel:
@@ -142,7 +140,7 @@ def _services(config: Config, spans: Spans) -> Panel:
 
 def _over_time(spans: Spans) -> Iterator[Panel]:
     links = (to_service(of_series(SERVICE)),)
-    legend = _legend(_BY)
+    legend = legend_of(_BY)
     yield TimeSeries(
         title="Failures",
         description="The share of its requests that each service fails; red from 5 % on.",

@@ -20,6 +20,8 @@ FAILURES: Steps = ((None, GREEN), (0.01, YELLOW), (0.05, RED))
 LATENCY: Steps = ((None, GREEN), (0.5, YELLOW), (1.0, RED))
 #: What is left of an error budget.
 BUDGET: Steps = ((None, RED), (0.0, YELLOW), (0.25, GREEN))
+#: The share of a caller's time that it waits for one other: who does little else depends on it.
+TIME: Steps = ((None, GREEN), (0.5, YELLOW), (0.9, RED))
 #: Of what there should be none.
 ANY_IS_BAD: Steps = ((None, GREEN), (1e-9, RED))
 
@@ -72,7 +74,6 @@ class TimeSeries(Panel):
 
     stacked: bool = False
     lines_at_steps: bool = False
-    logarithmic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

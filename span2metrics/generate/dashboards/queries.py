@@ -6,7 +6,7 @@ time that fits its zoom.  With the variable `histogram` one expression serves cl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from span2metrics import names
@@ -85,6 +85,11 @@ class Spans:
         return f"{self.failed(by, matchers, offset)} / ({self.rate(by, matchers, offset)} > 0)"
 
 
+def legend_of(labels: Iterable[str]) -> str:
+    """The labels' values, one after the other."""
+    return " ".join(f"{{{{{label}}}}}" for label in labels)
+
+
 def present(expr: str, *labels: str, instead: str = "none") -> str:
     """With those labels on every series: rows of tables are told apart by them, and cells of lines need them."""
     for label in labels:
@@ -95,21 +100,22 @@ def present(expr: str, *labels: str, instead: str = "none") -> str:
 class Edges:
     """Requests of the service graph, by `client` and `server`."""
 
+    #: Matchers of those that the variables choose.
+    chosen = f'{names.CLIENT}=~"$client",{names.SERVER}=~"$server"'
     #: The connection type of requests that have none.
     CALL = "call"
 
     waited = Histogram(names.REQUEST_CLIENT.name)
-    served = Histogram(names.REQUEST_SERVER.name)
     #: Messages in queues; on the page with `service_graph.messaging_latency`.
     queued = Histogram(names.REQUEST_MESSAGING.name)
 
     @staticmethod
     def rate(by: Sequence[str], matchers: str = "", offset: str = "") -> str:
-        return _rate_of(names.REQUEST.name, by, matchers, offset)
+        return rate_of(names.REQUEST.name, by, matchers, offset)
 
     @staticmethod
     def failed(by: Sequence[str], matchers: str = "", offset: str = "") -> str:
-        return _rate_of(names.REQUEST_FAILED.name, by, matchers, offset)
+        return rate_of(names.REQUEST_FAILED.name, by, matchers, offset)
 
     @classmethod
     def ratio(cls, by: Sequence[str], matchers: str = "", offset: str = "") -> str:
@@ -121,6 +127,7 @@ class Edges:
         return present(expr, names.CONNECTION_TYPE, instead=cls.CALL)
 
 
-def _rate_of(family: str, by: Sequence[str], matchers: str, offset: str) -> str:
+def rate_of(family: str, by: Sequence[str], matchers: str = "", offset: str = "") -> str:
+    """Of a counter of the service graph; `family` is without `_total`."""
     chosen = f"{{{matchers}}}" if matchers else ""
     return f"sum by ({', '.join(by)}) (rate({family}_total{chosen}[{INTERVAL}]{offset}))"

@@ -64,7 +64,7 @@ def board(config: Config) -> Board:
         "service",
         "span2metrics / Service",
         "One service: what it answers, what of it fails, how long it takes, and whom it waits for.",
-        (histograms(native=not spans.families.classic), *_variables(config, spans)),
+        (histograms(config), *_variables(config, spans)),
         tuple(rows),
     )
 

@@ -15,21 +15,19 @@ from span2metrics.generate.dashboards.panel import (
     PER_SECOND,
     RATIO,
     SECONDS,
+    TIME,
     Column,
     Panel,
     Query,
-    Steps,
     Table,
     TimeSeries,
 )
-from span2metrics.generate.dashboards.queries import Edges, Spans
+from span2metrics.generate.dashboards.queries import Edges, Spans, legend_of
 from span2metrics.generate.graph_causes import FAILURE
 
 _ASKED, _ASKING = f'{names.SERVER}="$service"', f'{names.CLIENT}="$service"'
 _STORES = f'{names.CONNECTION_TYPE}=~"{names.CONNECTION_DATABASE}|{names.CONNECTION_MESSAGING}"'
 _WAITED = f'{names.CONNECTION_TYPE}!="{names.CONNECTION_MESSAGING}"'
-#: A service that does little else than wait for one other.
-_TIME: Steps = ((None, "green"), (0.5, "yellow"), (0.9, "red"))
 
 
 def rows(spans: Spans, own: str) -> Iterator[Row]:
@@ -102,7 +100,7 @@ def _waiting(spans: Spans, own: str) -> Iterator[Panel]:
         description="Seconds spent a second: by dependency what it waits for, beside all that it takes to answer. "
         "Calls at the same time are counted each, so that they may come to more than all.",
         queries=(
-            Query(waited, f"{{{{{names.SERVER}}}}}"),
+            Query(waited, legend_of((names.SERVER,))),
             Query(spans.durations.time((), own), "all", dashed=True),
         ),
         unit=BUSY,
@@ -111,7 +109,7 @@ def _waiting(spans: Spans, own: str) -> Iterator[Panel]:
     yield TimeSeries(
         title="Dependencies' failures",
         description="The share of its requests to each that fails.",
-        queries=(Query(Edges.ratio((names.SERVER,), _ASKING), f"{{{{{names.SERVER}}}}}"),),
+        queries=(Query(Edges.ratio((names.SERVER,), _ASKING), legend_of((names.SERVER,))),),
         unit=RATIO,
         least=0,
     )
@@ -129,7 +127,7 @@ def _stores(spans: Spans, own: str) -> Panel:
         columns=(
             *_ends(names.SERVER, "Node"),
             *_numbers(),
-            Column("share", "Share of time", RATIO, _TIME, width=130, decimals=1),
+            Column("share", "Share of time", RATIO, TIME, width=130, decimals=1),
         ),
         sort=("Share of time", True),
         no_value="None",

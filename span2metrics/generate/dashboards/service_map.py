@@ -34,7 +34,6 @@ from span2metrics.generate.promql import renamed
 #: Texts behind the map's numbers, and the colour of its arrows that fail.
 _REQUESTS, _SECONDS, _PERCENT_FAIL = "req/s", "s", "% fail"
 _COLOR, _FAILING = "color", "#f2495c"
-CHOSEN = f'{names.CLIENT}=~"$client",{names.SERVER}=~"$server"'
 
 
 def board(config: Config) -> Board:
@@ -52,7 +51,7 @@ def board(config: Config) -> Board:
         "span2metrics / Service map",
         "Who asks whom, how often, how often in vain, and how long it takes; which dependency is to blame.",
         (
-            histograms(native=not config.metrics.histograms.classic),
+            histograms(config),
             LabelValues(names.CLIENT, "Client", family, names.CLIENT, several=True),
             LabelValues(names.SERVER, "Server", f'{family}{{{names.CLIENT}=~"$client"}}', names.SERVER, several=True),
         ),
@@ -67,12 +66,12 @@ def _edges() -> Panel:
         description="By how many requests fail a second: a share of few says little. Durations are the client's, "
         "waiting included. Kind virtual_node: that end sends no spans; user is whoever is not known.",
         queries=(
-            Query(Edges.kinds(Edges.failed(by, CHOSEN)), ref="failed"),
-            Query(Edges.kinds(Edges.ratio(by, CHOSEN)), ref="errors"),
-            Query(Edges.kinds(Edges.rate(by, CHOSEN)), ref="rate"),
-            Query(Edges.kinds(Edges.waited.quantile(0.5, by, CHOSEN)), ref="p50"),
-            Query(Edges.kinds(Edges.waited.quantile(0.95, by, CHOSEN)), ref="p95"),
-            Query(Edges.kinds(Edges.ratio(by, CHOSEN)), ref="trend"),
+            Query(Edges.kinds(Edges.failed(by, Edges.chosen)), ref="failed"),
+            Query(Edges.kinds(Edges.ratio(by, Edges.chosen)), ref="errors"),
+            Query(Edges.kinds(Edges.rate(by, Edges.chosen)), ref="rate"),
+            Query(Edges.kinds(Edges.waited.quantile(0.5, by, Edges.chosen)), ref="p50"),
+            Query(Edges.kinds(Edges.waited.quantile(0.95, by, Edges.chosen)), ref="p95"),
+            Query(Edges.kinds(Edges.ratio(by, Edges.chosen)), ref="trend"),
         ),
         columns=(
             Column(names.CLIENT, "Client", links=(to_service(cell("Client")), _only("client", "Client"))),
@@ -121,12 +120,12 @@ def _map() -> Panel:
 
 def _nodes() -> Iterator[Query]:
     """Whoever is asked, and whoever asks: who is asked by nobody has no failures and no durations."""
-    asks = renamed(f"0 * {Edges.rate((names.CLIENT,), CHOSEN)}", names.SERVER, names.CLIENT)
+    asks = renamed(f"0 * {Edges.rate((names.CLIENT,), Edges.chosen)}", names.SERVER, names.CLIENT)
     asks = f"sum by ({names.SERVER}) ({asks})"
-    rate = f"({Edges.rate((names.SERVER,), CHOSEN)} or {asks})"
-    failed = f"({Edges.ratio((names.SERVER,), CHOSEN)} or {asks})"
+    rate = f"({Edges.rate((names.SERVER,), Edges.chosen)} or {asks})"
+    failed = f"({Edges.ratio((names.SERVER,), Edges.chosen)} or {asks})"
     yield Query(_as_node(rate), ref="nodes_rate")
-    yield Query(_as_node(Edges.waited.quantile(0.95, (names.SERVER,), CHOSEN)), ref="nodes_p95")
+    yield Query(_as_node(Edges.waited.quantile(0.95, (names.SERVER,), Edges.chosen)), ref="nodes_p95")
     yield Query(_as_node(failed), ref="nodes_failed")
     yield Query(_as_node(f"1 - {failed}"), ref="nodes_ok")
 
@@ -137,8 +136,8 @@ def _as_node(expr: str) -> str:
 
 
 def _arrows() -> Iterator[Query]:
-    yield Query(_as_arrow(Edges.rate(BY, CHOSEN)), ref="edges_rate")
-    ratio, beyond = Edges.ratio(BY, CHOSEN), FAILURES[-1][0]
+    yield Query(_as_arrow(Edges.rate(BY, Edges.chosen)), ref="edges_rate")
+    ratio, beyond = Edges.ratio(BY, Edges.chosen), FAILURES[-1][0]
     failing = present(f"({ratio} > {beyond})", _COLOR, instead=_FAILING)
     yield Query(_as_arrow(f"100 * ({failing} or on (client, server) {ratio})", _COLOR), ref="edges_errors")
 

@@ -63,7 +63,7 @@ def board(config: Config) -> Board:
         "span2metrics / SLOs",
         "What was promised, what is left of the error budget, how fast it goes and when it will be gone.",
         (
-            histograms(native=not config.metrics.histograms.classic),
+            histograms(config),
             LabelValues("slo", "Objective", OBJECTIVE, "slo", several=True),
         ),
         tuple(rows),
